@@ -1,0 +1,1 @@
+//! Terminal, files, environment, clock: where bytes go.

@@ -1,0 +1,1 @@
+//! The labs that are built into the program.

@@ -1,0 +1,1 @@
+//! What a lab must have beyond being readable.

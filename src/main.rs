@@ -1,0 +1,3 @@
+//! Parse, pick the mode, exit code.
+
+fn main() {}

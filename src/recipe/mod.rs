@@ -1,0 +1,21 @@
+//! PURE. What the learner has composed, and what the kernel has to be asked for it.
+//!
+//! - [`ingredient`]: one thing a learner adds: a root, a namespace, a mount, a limit…
+//! - [`line`]: the line grammar, one for the REPL, lab files, scripts and the book.
+//! - [`compose`]: the [`Recipe`](compose::Recipe), an ordered set of ingredients.
+//! - [`machine`]: the facts about this machine that a plan depends on.
+//! - [`plan`]: recipe and command become an ordered list of kernel operations.
+//! - [`outcome`]: what really happened when a plan was carried out.
+//! - [`errno`]: what an errno means *here*, and the mend.
+//! - [`told`]: the recipe as a shell script, as `docker run`, as OCI JSON.
+//!
+//! Nothing here makes a system call: everything can be printed, compared with a snapshot and tested without root.
+
+pub mod compose;
+pub mod errno;
+pub mod ingredient;
+pub mod line;
+pub mod machine;
+pub mod outcome;
+pub mod plan;
+pub mod told;

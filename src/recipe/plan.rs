@@ -1,0 +1,148 @@
+//! The plan: the ordered list of kernel operations that a recipe and a command become.
+//!
+//! A closed list of operations is planned first, then one interpreter (the sandbox) carries it out. So a plan can be
+//! explained, printed without being run, and compared with a snapshot.
+
+use std::collections::BTreeSet;
+
+use crate::error::Result;
+use crate::recipe::compose::Recipe;
+use crate::recipe::ingredient::{Namespace, Resource, Tools};
+use crate::recipe::line::Command;
+use crate::recipe::machine::{CgroupVersion, Machine};
+
+/// A path, and from where it is meant.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum At {
+    /// On the host.
+    Host(String),
+    /// Under the container's root directory, named from outside; `/` is the root directory itself.
+    Root(String),
+    /// As the process itself names it, after the root has changed (or on the host, where it does not).
+    Inside(String),
+}
+
+/// An operation by rlab on the host, before the launch. These stand until the recipe no longer asks for them.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Prepare {
+    /// The container's file system is built.
+    Rootfs(Tools),
+    /// The controller is switched on for the children of the parent group (v2 `cgroup.subtree_control`).
+    EnableController {
+        /// `memory`, `pids` or `cpu`.
+        controller: &'static str,
+        /// The directory whose `cgroup.subtree_control` is written.
+        parent: String,
+    },
+    /// The session's group is made in this parent directory.
+    MakeGroup {
+        /// Generation.
+        version: CgroupVersion,
+        /// The parent directory.
+        parent: String,
+    },
+    /// A value is written to a control file of the group.
+    WriteLimit {
+        /// Which resource's controller.
+        resource: Resource,
+        /// Name of the file.
+        file: &'static str,
+        /// What is written.
+        value: String,
+        /// Whether the file may be missing (the swap files are, on kernels without swap accounting).
+        optional: bool,
+    },
+    /// A proc file system is made, not yet attached, by rlab itself: it belongs to the PID namespace of the host.
+    DetachedProc,
+}
+
+/// How the new process is cloned.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Clone3 {
+    /// The namespaces that it gets at birth.
+    pub namespaces: BTreeSet<Namespace>,
+    /// Whether it is born in the session's v2 group (`CLONE_INTO_CGROUP`).
+    pub into_cgroup: bool,
+}
+
+/// An operation by the new process, before its program.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Op {
+    /// Ends when rlab ends: `prctl(PR_SET_PDEATHSIG, SIGKILL)`.
+    DieWithParent,
+    /// Writes 0 to the `tasks` file of the session's v1 group of this controller.
+    JoinGroup(&'static str),
+    /// `deny` to setgroups, one line each to uid_map and gid_map: `INSIDE OUTSIDE 1`.
+    MapIds {
+        /// User id on the host that becomes 0 inside.
+        uid: u32,
+        /// Group id on the host that becomes 0 inside.
+        gid: u32,
+    },
+    /// unshare(2), for what cannot be had at birth (the cgroup namespace, after joining the group).
+    Unshare(Namespace),
+    /// `mount(NULL, "/", NULL, MS_REC|MS_PRIVATE, NULL)`: no mount leaks back to the host.
+    MakePrivate,
+    /// The root directory is bound on itself, since pivot_root wants a mount point.
+    BindRoot,
+    /// An empty tmpfs on the root directory, filled with the tools by bind mounts (one-shot containers).
+    TmpfsRoot(Tools),
+    /// A mount. A target under [`At::Root`] is opened inside the root without following links, first.
+    Mount {
+        /// Device or name.
+        source: At,
+        /// Where.
+        target: At,
+        /// Type, for a new file system.
+        fstype: Option<String>,
+        /// Names of the flags, such as `MS_NOSUID`, in the order in which strace prints them.
+        flags: Vec<&'static str>,
+        /// Data for the file system, such as `mode=755`.
+        data: Option<String>,
+    },
+    /// Attaches the proc of [`Prepare::DetachedProc`] at this path.
+    AttachProc(At),
+    /// chroot(2) to the root directory, then chdir("/").
+    Chroot,
+    /// chdir into the root directory, `pivot_root(".", ".")`, `umount2(".", MNT_DETACH)`, chdir("/").
+    PivotRoot,
+    /// sethostname(2).
+    SetHostname(String),
+    /// Capabilities given up, in every set.
+    DropCapabilities(BTreeSet<String>),
+    /// execve(2): the program.
+    Exec(Command),
+}
+
+/// The whole: what is prepared, how the process is born, what it does.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Plan {
+    /// By rlab, on the host.
+    pub prepare: Vec<Prepare>,
+    /// The birth.
+    pub clone: Clone3,
+    /// By the new process.
+    pub child: Vec<Op>,
+}
+
+/// Where the root file system of a plan lives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RootPlace {
+    /// A directory on the host, which learners can look at.
+    Directory,
+    /// A tmpfs in the container's own mount namespace: nothing on disk (one-shot `rlab exec`).
+    Memory,
+}
+
+impl Plan {
+    /// Plans a command under a recipe on a machine.
+    ///
+    /// # Errors
+    /// A limit where the machine has no controller for it.
+    pub fn new(_recipe: &Recipe, _command: &Command, _machine: &Machine, _place: RootPlace) -> Result<Self> {
+        todo!()
+    }
+}

@@ -1,0 +1,1 @@
+//! PURE. Values become a document, a document becomes text.

@@ -1,0 +1,1 @@
+//! Runs a plan for real: rootfs, launch, supervise, observe, clean up.

@@ -1,0 +1,1 @@
+//! Everything that the walk has to tell, as values.

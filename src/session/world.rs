@@ -1,0 +1,60 @@
+//! The real world, as the walk sees it.
+
+use crate::error::Result;
+use crate::lab::file::Need;
+use crate::recipe::compose::Recipe;
+use crate::recipe::line::Command;
+use crate::recipe::machine::Machine;
+use crate::recipe::outcome::{Call, Composed, HostState, Job, Outcome, Peek};
+
+/// What happens while a command runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Live<'a> {
+    /// The calls up to the program, in order: sent once, before any output.
+    Calls(&'a [Call]),
+    /// A piece of output as it comes; `true` for standard error.
+    Output(&'a [u8], bool),
+}
+
+/// Listens while a command runs.
+pub type Listener<'a> = &'a mut dyn FnMut(Live<'_>);
+
+/// What the walk needs from the machine. Every method does the real thing, at once.
+///
+/// A failure of a call *inside* the launch is an [`Outcome`] (it is a lesson); `Err` means that rlab itself could not
+/// do its part.
+pub trait World {
+    /// The facts about this machine.
+    fn machine(&self) -> &Machine;
+
+    /// Whether the machine can do this; the reason and the mend where it cannot. Tried for real, remembered.
+    fn can(&mut self, need: Need) -> Result<()>;
+
+    /// Makes what stands on the host (file system, control group) agree with the recipe; takes away what the recipe
+    /// no longer has. Calls that changed nothing are not made.
+    fn compose(&mut self, recipe: &Recipe) -> Result<Composed>;
+
+    /// Runs a program inside, in a fresh process under the recipe.
+    fn run(&mut self, recipe: &Recipe, command: &Command, live: Listener<'_>) -> Result<Outcome>;
+
+    /// Starts a container that stays. The outcome's end is `Running`, and its job has the number.
+    fn stay(&mut self, recipe: &Recipe, command: &Command) -> Result<Outcome>;
+
+    /// Runs a shell line on the host, with `$ROOTFS` and `$CGROUP` set to the session's own.
+    fn host(&mut self, script: &str, live: Listener<'_>) -> Result<Outcome>;
+
+    /// The background containers of this session.
+    fn jobs(&mut self) -> Vec<Job>;
+
+    /// Looks at a background container from both sides; the latest where no number is given.
+    fn peek(&mut self, job: Option<u32>) -> Result<Peek>;
+
+    /// Sends a signal to the first process of a background container; the outcome tells how it ended, or `Running`.
+    fn kill(&mut self, job: u32, signal: i32) -> Result<Outcome>;
+
+    /// An interactive shell inside, on the learner's terminal.
+    fn shell(&mut self, recipe: &Recipe) -> Result<Outcome>;
+
+    /// The host as it is now.
+    fn host_state(&mut self) -> Result<HostState>;
+}
