@@ -271,3 +271,21 @@ pub struct HostState {
     /// Work directories of this session.
     pub directories: Vec<String>,
 }
+
+/// What `ablate` measured: the same probes under ever more ingredients.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct AblationTable {
+    /// The columns: the commands.
+    pub probes: Vec<String>,
+    /// The rows, in order.
+    pub rows: Vec<AblationOutcomes>,
+}
+
+/// One row of an [`AblationTable`].
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct AblationOutcomes {
+    /// Name of the row.
+    pub name: String,
+    /// One outcome a probe.
+    pub cells: Vec<Outcome>,
+}

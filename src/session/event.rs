@@ -1,1 +1,175 @@
-//! Everything that the walk has to tell, as values.
+//! Everything that the walk has to tell, as values, in the order in which it happens. `render` turns one event into
+//! text; `render::report` folds them into the JSON of `rlab run`.
+
+use crate::error::Trouble;
+use crate::lab::check::Verdict;
+use crate::lab::file::Predict;
+use crate::recipe::outcome::{AblationTable, Call, Composed, HostState, Job, Outcome, Peek};
+
+/// Where a step stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Position {
+    /// Lab id.
+    pub lab: String,
+    /// Lab title.
+    pub lab_title: String,
+    /// Number of the lab in the course, from 1, and how many there are; `None` for a lab outside the course.
+    pub lab_number: Option<(usize, usize)>,
+    /// Step id.
+    pub step: String,
+    /// Step title.
+    pub step_title: String,
+    /// Number of the step, from 1.
+    pub step_number: usize,
+    /// How many steps the lab has.
+    pub steps: usize,
+}
+
+/// How a prediction came out.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Graded {
+    /// What the learner said.
+    pub said: String,
+    /// What was right.
+    pub right: String,
+    /// Whether they agree.
+    pub agrees: bool,
+}
+
+/// One thing to tell.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// A lab begins; its `start` lines follow as ordinary lines.
+    LabBegins {
+        /// Lab id.
+        lab: String,
+        /// Lab title.
+        title: String,
+        /// Number in the course, from 1, and how many there are.
+        number: Option<(usize, usize)>,
+        /// Minutes that a learner takes.
+        minutes: u32,
+        /// How many steps.
+        steps: usize,
+    },
+    /// A lab was left out, because the machine cannot.
+    LabSkipped {
+        /// Lab id.
+        lab: String,
+        /// Lab title.
+        title: String,
+        /// Why, and the mend.
+        trouble: Trouble,
+    },
+    /// A step begins.
+    StepBegins {
+        /// Which.
+        position: Position,
+        /// Markdown.
+        say: String,
+        /// The question.
+        predict: Option<Predict>,
+        /// The line for a plain Linux box.
+        type_line: Option<String>,
+        /// The first line of the solution, shown as ghost text.
+        suggestion: Option<String>,
+    },
+    /// A line is about to be carried out.
+    Line {
+        /// The recipe's short name before the line.
+        prompt: String,
+        /// The line.
+        text: String,
+    },
+    /// What a new ingredient did on the host.
+    Composed(Composed),
+    /// The calls of a launch, before its output.
+    Calls(Vec<Call>),
+    /// A piece of output.
+    Output {
+        /// Text, as it came.
+        text: String,
+        /// Whether it came on standard error.
+        stderr: bool,
+    },
+    /// A command ended (its calls and output were told already).
+    Ended(Outcome),
+    /// The probe of the step was run before the first line. Not shown by itself; it is one side of
+    /// [`Event::BeforeAfter`].
+    ProbedBefore(Outcome),
+    /// The probe of the step, before and after.
+    BeforeAfter {
+        /// Before; `None` where it could not be run.
+        before: Option<Outcome>,
+        /// After. Its calls are the ones to narrate.
+        after: Outcome,
+    },
+    /// The step's checks.
+    Judged(Vec<Verdict>),
+    /// All checks of the step hold for the first time.
+    StepDone {
+        /// How the prediction came out, if there was one.
+        graded: Option<Graded>,
+        /// Markdown, told now.
+        why: Option<String>,
+        /// Whether rlab solved it for the learner.
+        solved_for: bool,
+    },
+    /// The step could not be completed by its own lines (replay only).
+    StepFailed,
+    /// A lab is over.
+    LabDone {
+        /// Lab id.
+        lab: String,
+        /// The next lab of the course.
+        next: Option<String>,
+    },
+    /// The learner answered the question.
+    Predicted {
+        /// The answer in full.
+        said: String,
+    },
+    /// A rung of the hint ladder.
+    Hint {
+        /// Number, from 1.
+        number: usize,
+        /// How many there are; the last is the solution.
+        of: usize,
+        /// Markdown.
+        text: String,
+    },
+    /// `why`, asked for.
+    Why(String),
+    /// The recipe, told in several ways: (heading, text).
+    Recipe(Vec<(String, String)>),
+    /// `jobs`.
+    Jobs(Vec<Job>),
+    /// `peek`.
+    Peeked(Peek),
+    /// `ablate`.
+    Ablated(AblationTable),
+    /// `map`: every live container beside the host.
+    Map {
+        /// The host.
+        host: HostState,
+        /// The containers.
+        peeks: Vec<Peek>,
+    },
+    /// `status`.
+    Status {
+        /// Where the learner stands; `None` in `play`.
+        position: Option<Position>,
+        /// Each step of the lab: title and whether it is done.
+        steps: Vec<(String, bool)>,
+        /// The recipe's lines.
+        recipe: Vec<String>,
+    },
+    /// `labs`: id, title, minutes, and whether it is done.
+    Labs(Vec<(String, String, u32, bool)>),
+    /// `help`: Markdown.
+    Help(String),
+    /// Something worth knowing, one sentence.
+    Note(String),
+    /// A line could not be carried out; the session goes on.
+    Trouble(Trouble),
+}
