@@ -113,9 +113,7 @@ pub struct AblationRow {
 }
 
 /// What a machine may be able to do. Each is tried for real by `rlab doctor`.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Need {
     /// chroot(2).

@@ -1,1 +1,34 @@
 //! PURE. Values become a document, a document becomes text.
+//!
+//! - [`document`]: lines of spans with a role each, and [`document::paint`], which makes them text.
+//! - [`wrap`]: no painted line is wider than the terminal, and no program drives the learner's terminal.
+//! - [`markdown`]: the Markdown of labs.
+//! - [`event`]: everything that the walk tells, as a document.
+//! - [`teller`]: a stream of events as text: output is put together to lines, volatile values are masked.
+//! - [`mask`]: volatile values become names that keep identity, so that two runs compare equal.
+//! - [`report`]: the JSON of `rlab run`, `rlab list` and `rlab doctor`, and their tables.
+//!
+//! The remaining files show one kind of thing each.
+
+pub mod document;
+pub mod event;
+pub mod markdown;
+pub mod mask;
+pub mod report;
+pub mod teller;
+pub mod wrap;
+
+mod ablation;
+mod beforeafter;
+mod calls;
+mod ended;
+mod grid;
+mod jobs;
+mod listing;
+mod map;
+mod maskjson;
+mod page;
+mod pen;
+mod tokens;
+mod trouble;
+mod verdicts;

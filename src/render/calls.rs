@@ -1,0 +1,85 @@
+//! System calls, told as strace(1) tells them: `name(args)`, then `= result`; under a failed one, what that means
+//! here and the mend.
+
+use nix::errno::Errno;
+
+use super::document::{Break, Line, Role, Text};
+use super::pen::{MARGIN, Pen};
+use super::wrap;
+use crate::recipe::machine::CgroupVersion;
+use crate::recipe::outcome::{Call, CallResult, LimitSeen};
+
+/// The results stand in one column, unless a call reaches beyond this.
+const COLUMN: usize = 48;
+
+/// Calls in the order in which they were made.
+pub(super) fn calls(calls: &[Call], pen: &Pen<'_>) -> Text {
+    let mut text = Text::new();
+    let told: Vec<String> = calls.iter().map(|call| format!("{}({})", call.name, call.args)).collect();
+    let most = COLUMN.min(pen.look.width.saturating_sub(16));
+    let column = told.iter().map(|told| wrap::width(told)).filter(|&width| width <= most).max().unwrap_or(0);
+    for (call, told) in calls.iter().zip(told) {
+        let mut line = Line::indented(MARGIN, MARGIN + 4);
+        line.breaks = Break::Commas;
+        line.push(Role::Kernel, told);
+        let column = column.max(line.width());
+        line.push(Role::Plain, " ".repeat(column - line.width()));
+        match call.result {
+            CallResult::Value(value) => line.push(Role::Kernel, format!(" = {}", returned(call, value, pen))),
+            CallResult::Errno(errno) => line.push(Role::Bad, format!(" = -1 {}", errno_text(errno))),
+        }
+        text.push(line);
+    }
+    text
+}
+
+/// A return value. That of clone3 is a process id.
+fn returned(call: &Call, value: i64, pen: &Pen<'_>) -> String {
+    match i32::try_from(value) {
+        Ok(pid) if is_birth(&call.name) && pid > 0 => pen.pid(pid),
+        _ => value.to_string(),
+    }
+}
+
+/// Whether the call returns the process id of a new process.
+pub(super) fn is_birth(name: &str) -> bool {
+    matches!(name, "clone3" | "clone" | "fork" | "vfork")
+}
+
+/// `EPERM (Operation not permitted)`, as strace prints it.
+pub(super) fn errno_text(errno: i32) -> String {
+    let known = Errno::from_raw(errno);
+    if known == Errno::UnknownErrno {
+        format!("errno {errno}")
+    } else {
+        format!("{known:?} ({})", known.desc())
+    }
+}
+
+/// Limits as the kernel reads them back: `memory.limit_in_bytes = 7340032   memory.max, cgroup v1`.
+pub(super) fn limits(limits: &[LimitSeen]) -> Text {
+    let mut text = Text::new();
+    for limit in limits {
+        let file = limit.file.rsplit('/').next().unwrap_or(&limit.file);
+        let generation = match limit.version {
+            CgroupVersion::V1 => "cgroup v1",
+            CgroupVersion::V2 => "cgroup v2",
+        };
+        let mut line = Line::indented(MARGIN, MARGIN + 4);
+        line.push(Role::Dim, "reads back ");
+        line.push(Role::Kernel, format!("{file} = {}", limit.value.clone()));
+        if file == limit.resource.name() {
+            line.push(Role::Dim, format!("   {generation}"));
+        } else {
+            line.push(Role::Dim, format!("   {} on {generation}", limit.resource.name()));
+        }
+        text.push(line);
+    }
+    text
+}
+
+/// The name of an errno alone.
+pub(super) fn errno_name(errno: i32) -> String {
+    let known = Errno::from_raw(errno);
+    if known == Errno::UnknownErrno { format!("errno {errno}") } else { format!("{known:?}") }
+}

@@ -1,0 +1,96 @@
+//! Listings of the host's processes in a program's output: no two runs see the same ones, so they are replaced as a
+//! whole.
+
+use super::mask::{HOST_PROCESSES, Masker};
+use crate::recipe::ingredient::Namespace;
+use crate::recipe::outcome::{Outcome, Place};
+
+/// Output without rows about the host's processes.
+pub(super) fn without_host(stdout: &str, outcome: &Outcome, mask: &Masker) -> String {
+    if !sees_host(outcome) {
+        return stdout.to_owned();
+    }
+    let asks_processes =
+        words(&outcome.command).any(|word| matches!(word, "ps" | "top" | "pgrep" | "pstree"));
+    let asks_proc = words(&outcome.command).any(|word| word == "/proc" || word.starts_with("/proc/"));
+    let is_listing =
+        stdout.lines().next().is_some_and(|head| head.split_whitespace().any(|word| word == "PID"));
+    if is_listing || asks_processes {
+        rows(stdout, is_listing, mask)
+    } else if asks_proc && entries(stdout) {
+        format!("{HOST_PROCESSES}\n")
+    } else if asks_proc {
+        single_numbers(stdout)
+    } else {
+        stdout.to_owned()
+    }
+}
+
+/// Whether its /proc lists the host's processes. In a new PID namespace a process that is about to start is alone:
+/// more of them are the host's, through a stale proc.
+pub(super) fn sees_host(outcome: &Outcome) -> bool {
+    if outcome.place == Place::Host {
+        return true;
+    }
+    outcome.seen.as_ref().is_some_and(|seen| {
+        let own = seen.namespaces.get(&Namespace::Pid).is_some_and(|pair| pair.own());
+        seen.processes.is_some_and(|number| number > 1 || !own)
+    })
+}
+
+fn words(command: &str) -> impl Iterator<Item = &str> {
+    command.split(|c: char| c.is_whitespace() || "|;&()'\"".contains(c)).filter(|word| !word.is_empty())
+}
+
+/// The heading is kept, and the rows about processes whose PID is known; one line stands for all others, however
+/// many, since a filter such as grep may or may not see itself.
+fn rows(stdout: &str, heading: bool, mask: &Masker) -> String {
+    let mut lines = stdout.lines();
+    let mut out = String::new();
+    if heading && let Some(head) = lines.next() {
+        out.push_str(&head.split_whitespace().collect::<Vec<_>>().join(" "));
+        out.push('\n');
+    }
+    if heading || lines.clone().count() != 1 || lines.clone().any(|line| line.trim().parse::<u64>().is_err())
+    {
+        let known = lines.filter_map(|line| known_row(line, mask));
+        for row in known {
+            out.push_str(&row);
+            out.push('\n');
+        }
+        out.push_str(HOST_PROCESSES);
+        out.push('\n');
+        return out;
+    }
+    single_numbers(stdout)
+}
+
+/// The row of a process whose PID is known: its PID and what it runs. Times and sizes are left out.
+fn known_row(line: &str, mask: &Masker) -> Option<String> {
+    let words: Vec<&str> = line.split_whitespace().collect();
+    let pid = words.iter().take(3).find_map(|word| {
+        let pid = word.parse().ok()?;
+        mask.knows_pid(pid).then(|| mask.pid(pid))
+    })?;
+    // The command begins after the time of the processor, `0:00` or `00:00:00`.
+    let time = words.iter().rposition(|word| {
+        word.contains(':') && word.bytes().all(|byte| byte.is_ascii_digit() || byte == b':' || byte == b'.')
+    });
+    let command = words.get(time.map_or(0, |at| at + 1)..).unwrap_or_default().join(" ");
+    Some(format!("{pid} {command}"))
+}
+
+/// Whether the output is that of `ls /proc`: many entries that are numbers.
+fn entries(stdout: &str) -> bool {
+    stdout.split_whitespace().filter(|word| word.parse::<u32>().is_ok()).count() >= 3
+}
+
+/// A line that is one number is a count.
+fn single_numbers(stdout: &str) -> String {
+    let mut out = String::new();
+    for line in stdout.lines() {
+        out.push_str(if line.trim().parse::<u64>().is_ok() { "<n>" } else { line });
+        out.push('\n');
+    }
+    out
+}

@@ -1,0 +1,74 @@
+//! The same names in JSON: a number that is volatile by its key becomes a string.
+
+use serde_json::Value;
+
+use super::mask::Masker;
+
+/// A masked copy. The texts of outcomes were masked before ([`Masker::event`]); here go the numbers, which cannot be
+/// names in their own fields.
+pub(super) fn json(value: &Value, mask: &Masker) -> Value {
+    walk("", value, mask)
+}
+
+fn walk(key: &str, value: &Value, mask: &Masker) -> Value {
+    match value {
+        Value::Object(map) if map.contains_key("name") && map.contains_key("args") => birth(map, mask),
+        Value::Object(map) => {
+            let entries = map.iter().map(|(key, value)| (key.clone(), walk(key, value, mask)));
+            Value::Object(entries.collect())
+        }
+        // All but the innermost are PIDs of the host; a single one is the host's.
+        Value::Array(items) if key == "nspid" => {
+            let last = items.len().saturating_sub(1);
+            let masked = items
+                .iter()
+                .enumerate()
+                .map(|(at, item)| if at < last || last == 0 { pid(item, mask) } else { item.clone() });
+            Value::Array(masked.collect())
+        }
+        Value::Array(items) => Value::Array(items.iter().map(|item| walk(key, item, mask)).collect()),
+        Value::Number(_) => number(key, value, mask),
+        Value::String(text) => Value::String(mask.text(text)),
+        other => other.clone(),
+    }
+}
+
+fn number(key: &str, value: &Value, mask: &Masker) -> Value {
+    match key {
+        "pid" | "members" => pid(value, mask),
+        "inside" | "host" => value.as_u64().map_or(Value::Null, |id| Value::String(mask.namespace(id))),
+        "millis" | "peak" | "memory_total" => Value::String("<n>".to_owned()),
+        // One process is what a PID namespace of one's own shows; more are the host's.
+        "processes" if value.as_u64().is_some_and(|number| number > 1) => Value::String("<n>".to_owned()),
+        "pid_inside" => {
+            let host =
+                value.as_i64().and_then(|pid| i32::try_from(pid).ok()).filter(|pid| mask.knows_pid(*pid));
+            host.map_or_else(|| value.clone(), |pid| Value::String(mask.pid(pid)))
+        }
+        _ => value.clone(),
+    }
+}
+
+fn pid(value: &Value, mask: &Masker) -> Value {
+    let pid = value.as_i64().and_then(|pid| i32::try_from(pid).ok());
+    pid.map_or_else(|| value.clone(), |pid| Value::String(mask.pid(pid)))
+}
+
+/// A call: the value of clone3 is a PID.
+fn birth(map: &serde_json::Map<String, Value>, mask: &Masker) -> Value {
+    let born = map.get("name").and_then(Value::as_str).is_some_and(super::calls::is_birth);
+    let entries = map.iter().map(|(key, value)| {
+        let value = match (key.as_str(), value) {
+            ("result", Value::Object(result)) if born => {
+                let result = result.iter().map(|(kind, value)| {
+                    let value = if kind == "value" { pid(value, mask) } else { value.clone() };
+                    (kind.clone(), value)
+                });
+                Value::Object(result.collect())
+            }
+            _ => walk(key, value, mask),
+        };
+        (key.clone(), value)
+    });
+    Value::Object(entries.collect())
+}

@@ -1,0 +1,279 @@
+//! The JSON of `rlab run`, `rlab list` and `rlab doctor`.
+
+use serde::Serialize;
+
+use crate::error::Trouble;
+use crate::lab::check::Verdict;
+use crate::recipe::machine::{Cgroups, Machine};
+use crate::recipe::outcome::{AblationTable, Composed, Outcome, Peek};
+use crate::session::event::Event;
+
+/// Version of the JSON; it rises when a field changes its meaning or goes.
+pub const FORMAT: u32 = 1;
+
+/// The whole of `rlab run --format json`.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Report {
+    /// [`FORMAT`].
+    pub format: u32,
+    /// Version of rlab.
+    pub rlab: String,
+    /// Where it ran.
+    pub machine: MachineReport,
+    /// The labs, in the order in which they ran.
+    pub labs: Vec<LabReport>,
+}
+
+/// What of the machine matters for a run.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct MachineReport {
+    /// Release of the kernel.
+    pub kernel: String,
+    /// Effective user id of rlab.
+    pub euid: u32,
+    /// The controllers that rlab uses.
+    pub cgroups: Cgroups,
+}
+
+/// How a lab or a step came out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Came {
+    /// Every check held.
+    Pass,
+    /// A check did not hold, or a line could not be carried out.
+    Fail,
+    /// This machine cannot.
+    Skip,
+}
+
+/// One lab of a [`Report`].
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct LabReport {
+    /// Its id.
+    pub id: String,
+    /// Its title.
+    pub title: String,
+    /// How it came out: `fail` where a step does.
+    pub verdict: Came,
+    /// Why it was skipped.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// What mends that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
+    /// The lines before the first step.
+    pub start: Vec<LineReport>,
+    /// Its steps.
+    pub steps: Vec<StepReport>,
+}
+
+/// One step of a [`LabReport`].
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct StepReport {
+    /// Its id.
+    pub id: String,
+    /// Its title.
+    pub title: String,
+    /// How it came out.
+    pub verdict: Came,
+    /// The probe before the first line.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub before: Option<Outcome>,
+    /// The lines.
+    pub lines: Vec<LineReport>,
+    /// The probe after the last line that changed the recipe.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub after: Option<Outcome>,
+    /// The table of `ablate`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ablation: Option<AblationTable>,
+    /// The checks.
+    pub checks: Vec<Verdict>,
+}
+
+/// One line of a step.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct LineReport {
+    /// The recipe's short name before the line.
+    pub prompt: String,
+    /// The line.
+    pub line: String,
+    /// What a new ingredient did on the host.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub composed: Option<Composed>,
+    /// What a command did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub outcome: Option<Outcome>,
+    /// What `peek` showed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub peek: Option<Peek>,
+    /// Why it could not be carried out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trouble: Option<TroubleReport>,
+}
+
+/// A [`Trouble`] in JSON.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct TroubleReport {
+    /// What could not be done.
+    pub what: String,
+    /// Why, outermost first.
+    pub causes: Vec<String>,
+    /// What to do next.
+    pub hint: Option<String>,
+}
+
+impl From<&Trouble> for TroubleReport {
+    fn from(trouble: &Trouble) -> Self {
+        Self { what: trouble.what.clone(), causes: trouble.causes.clone(), hint: trouble.hint.clone() }
+    }
+}
+
+impl Report {
+    /// An empty report of a run on this machine.
+    pub fn new(machine: &Machine) -> Self {
+        Self {
+            format: FORMAT,
+            rlab: env!("CARGO_PKG_VERSION").to_owned(),
+            machine: MachineReport {
+                kernel: machine.kernel.clone(),
+                euid: machine.euid,
+                cgroups: machine.cgroups.clone(),
+            },
+            labs: Vec::new(),
+        }
+    }
+
+    /// Takes in the next event of the run. Lines outside of a lab (`rlab run --script` in play) go to a lab with an
+    /// empty id.
+    pub fn fold(&mut self, event: &Event) {
+        match event {
+            Event::LabBegins { lab, title, .. } => self.labs.push(LabReport::new(lab, title, Came::Pass)),
+            Event::LabSkipped { lab, title, trouble } => {
+                let mut report = LabReport::new(lab, title, Came::Skip);
+                let why: Vec<&str> =
+                    std::iter::once(&trouble.what).chain(&trouble.causes).map(String::as_str).collect();
+                report.reason = Some(why.join(": "));
+                report.hint = trouble.hint.clone();
+                self.labs.push(report);
+            }
+            other => self.lab().fold(other),
+        }
+    }
+
+    /// Whether a lab failed.
+    pub fn failed(&self) -> bool {
+        self.labs.iter().any(|lab| lab.verdict == Came::Fail)
+    }
+
+    /// The lab that runs.
+    fn lab(&mut self) -> &mut LabReport {
+        if self.labs.is_empty() {
+            self.labs.push(LabReport::new("", "", Came::Pass));
+        }
+        let last = self.labs.len() - 1;
+        &mut self.labs[last]
+    }
+
+    /// The report as JSON, pretty, with a line end. With a masker every volatile value is a name.
+    pub fn json(&self, mask: Option<&super::mask::Masker>) -> String {
+        let value = serde_json::to_value(self).unwrap_or_default();
+        let value = mask.map_or_else(|| value.clone(), |mask| super::maskjson::json(&value, mask));
+        format!("{value:#}\n")
+    }
+}
+
+impl LabReport {
+    fn new(id: &str, title: &str, verdict: Came) -> Self {
+        Self {
+            id: id.to_owned(),
+            title: title.to_owned(),
+            verdict,
+            reason: None,
+            hint: None,
+            start: Vec::new(),
+            steps: Vec::new(),
+        }
+    }
+
+    fn fold(&mut self, event: &Event) {
+        match event {
+            Event::StepBegins { position, .. } => self.steps.push(StepReport {
+                id: position.step.clone(),
+                title: position.step_title.clone(),
+                verdict: Came::Pass,
+                before: None,
+                lines: Vec::new(),
+                after: None,
+                ablation: None,
+                checks: Vec::new(),
+            }),
+            Event::Line { prompt, text } => {
+                let line = LineReport {
+                    prompt: prompt.clone(),
+                    line: text.clone(),
+                    composed: None,
+                    outcome: None,
+                    peek: None,
+                    trouble: None,
+                };
+                self.lines().push(line);
+            }
+            Event::Trouble(trouble) => {
+                self.verdict = Came::Fail;
+                if let Some(step) = self.steps.last_mut() {
+                    step.verdict = Came::Fail;
+                }
+                self.in_line(|line| line.trouble = Some(trouble.into()));
+            }
+            Event::Composed(what) => self.in_line(|line| line.composed = Some(what.clone())),
+            Event::Ended(what) => self.in_line(|line| line.outcome = Some(what.clone())),
+            Event::Peeked(what) => self.in_line(|line| line.peek = Some(what.clone())),
+            other => {
+                if let Some(step) = self.steps.last_mut() {
+                    step.fold(other);
+                }
+                if matches!(other, Event::StepFailed) || failed(other) {
+                    self.verdict = Came::Fail;
+                }
+            }
+        }
+    }
+
+    fn lines(&mut self) -> &mut Vec<LineReport> {
+        match self.steps.last_mut() {
+            Some(step) => &mut step.lines,
+            None => &mut self.start,
+        }
+    }
+
+    fn in_line(&mut self, change: impl FnOnce(&mut LineReport)) {
+        if let Some(line) = self.lines().last_mut() {
+            change(line);
+        }
+    }
+}
+
+impl StepReport {
+    fn fold(&mut self, event: &Event) {
+        match event {
+            Event::ProbedBefore(what) => self.before = Some(what.clone()),
+            Event::BeforeAfter { after, .. } => self.after = Some(after.clone()),
+            Event::Ablated(table) => self.ablation = Some(table.clone()),
+            Event::Judged(verdicts) => {
+                self.checks.clone_from(verdicts);
+                if failed(event) {
+                    self.verdict = Came::Fail;
+                }
+            }
+            Event::StepFailed => self.verdict = Came::Fail,
+            _ => {}
+        }
+    }
+}
+
+/// Whether the event says that a check does not hold.
+fn failed(event: &Event) -> bool {
+    matches!(event, Event::Judged(verdicts) if verdicts.iter().any(|verdict| !verdict.pass))
+}

@@ -1,0 +1,153 @@
+//! Whole tokens in text: finding them and replacing them, never a part of a longer word or number.
+
+/// A session's directory and control group are named `rlab.PID.START`.
+const SESSION: &str = "rlab.";
+
+/// Where control groups live.
+const CGROUPS: &str = "/sys/fs/cgroup";
+
+/// Whether a byte is part of a word or a number.
+const fn in_word(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'_' || byte >= 0x80
+}
+
+/// Whether a byte can be part of a path, as paths are written in what rlab tells.
+const fn in_path(byte: u8) -> bool {
+    in_word(byte) || matches!(byte, b'/' | b'.' | b'-' | b'+' | b'@' | b':' | b'~' | b'%')
+}
+
+/// Paths through the session's own directory become `<work>…`; the name of its control group becomes `<group>`.
+pub(super) fn session_paths(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((at, len)) = find_session(rest) {
+        let before = rest.get(..at).unwrap_or_default();
+        // The path up to the name.
+        let path = before.bytes().rev().take_while(|&byte| in_path(byte)).count();
+        let (kept, path) = before.split_at_checked(before.len() - path).unwrap_or((before, ""));
+        // Something like `dir=/tmp/…` or `file:/tmp/…` is no part of the path.
+        let start = path.find('/').unwrap_or(path.len());
+        let (word, path) = path.split_at_checked(start).unwrap_or((path, ""));
+        out.push_str(kept);
+        out.push_str(word);
+        if path.starts_with(CGROUPS) || path.is_empty() || path == "/" {
+            out.push_str(path);
+            out.push_str("<group>");
+        } else {
+            out.push_str("<work>");
+        }
+        rest = rest.get(at + len..).unwrap_or_default();
+    }
+    out.push_str(rest);
+    out
+}
+
+/// The path of a group relative to its tree: the session's own name in it becomes `<group>`.
+pub(super) fn session_group(path: &str) -> String {
+    let mut out = Vec::new();
+    for part in path.split('/') {
+        let own = find_session(part).is_some_and(|(at, len)| at == 0 && len == part.len());
+        out.push(if own { "<group>" } else { part });
+    }
+    out.join("/")
+}
+
+/// The first session name in a text: where it begins, and its length.
+fn find_session(text: &str) -> Option<(usize, usize)> {
+    for (at, _) in text.match_indices(SESSION) {
+        let bounded = at == 0 || text.as_bytes().get(at - 1).is_some_and(|&byte| !in_word(byte));
+        let after = text.get(at + SESSION.len()..).unwrap_or_default();
+        let len =
+            after.bytes().take_while(|byte| byte.is_ascii_digit() || *byte == b'.' || *byte == b'-').count();
+        let name = after.get(..len).unwrap_or_default().trim_end_matches(['.', '-']);
+        if bounded && name.starts_with(|c: char| c.is_ascii_digit()) {
+            return Some((at, SESSION.len() + name.len()));
+        }
+    }
+    None
+}
+
+/// Whole words replaced.
+pub(super) fn words(text: &str, words: &[(String, String)]) -> String {
+    let mut text = text.to_owned();
+    for (word, name) in words {
+        let mut out = String::with_capacity(text.len());
+        let mut done = 0;
+        for (at, _) in text.match_indices(word.as_str()) {
+            let end = at + word.len();
+            let free = |byte: Option<&u8>| byte.is_none_or(|&byte| !in_word(byte) && byte != b'-');
+            let before = at.checked_sub(1).and_then(|at| text.as_bytes().get(at));
+            if at >= done && free(before) && free(text.as_bytes().get(end)) && before != Some(&b'<') {
+                out.push_str(text.get(done..at).unwrap_or_default());
+                out.push_str(name);
+                done = end;
+            }
+        }
+        out.push_str(text.get(done..).unwrap_or_default());
+        text = out;
+    }
+    text
+}
+
+/// Whole numbers replaced by what `name` says of them. `<pid-1>`, `1.5` and `v24163` hold no whole number.
+pub(super) fn numbers<'a>(text: &str, name: impl Fn(&str) -> Option<&'a str>) -> String {
+    let bytes = text.as_bytes();
+    let mut out = String::with_capacity(text.len());
+    let mut at = 0;
+    while let Some(&byte) = bytes.get(at) {
+        let start = at;
+        while bytes.get(at).is_some_and(|&byte| in_word(byte)) {
+            at += 1;
+        }
+        if at == start {
+            at += 1;
+            out.push(byte as char);
+            continue;
+        }
+        let token = text.get(start..at).unwrap_or_default();
+        let digit = |at: Option<usize>| at.and_then(|at| bytes.get(at)).is_some_and(u8::is_ascii_digit);
+        let decimal = (start > 0 && bytes.get(start - 1) == Some(&b'.') && digit(start.checked_sub(2)))
+            || (bytes.get(at) == Some(&b'.') && digit(Some(at + 1)));
+        let masked = start > 0 && bytes.get(start - 1) == Some(&b'-') && bytes.get(at) == Some(&b'>');
+        let named = if decimal || masked || !token.bytes().all(|byte| byte.is_ascii_digit()) {
+            None
+        } else {
+            name(token)
+        };
+        out.push_str(named.unwrap_or(token));
+    }
+    out
+}
+
+/// Sizes of copied files differ from machine to machine: `2.0 MB`, `1987 bytes` become `<n> …`.
+pub(super) fn sizes(text: &str) -> String {
+    before_units(
+        text,
+        &["B", "kB", "KB", "KiB", "MB", "MiB", "GB", "GiB", "bytes", "files", "libraries"],
+        |_| true,
+    )
+}
+
+/// Counts of the host: `31 mounts, 84 processes`. One process is no count of a host.
+pub(super) fn host_counts(text: &str) -> String {
+    before_units(text, &["mounts", "processes"], |number| number != "0" && number != "1")
+}
+
+/// Numbers that stand before one of these units become `<n>`.
+fn before_units(text: &str, units: &[&str], volatile: impl Fn(&str) -> bool) -> String {
+    let parts: Vec<&str> = text.split(' ').collect();
+    let mut out: Vec<String> = Vec::with_capacity(parts.len());
+    for (at, part) in parts.iter().enumerate() {
+        let unit = parts.get(at + 1).map(|next| next.trim_end_matches([',', '.', ';', ')', ':']));
+        let lead = part.len() - part.trim_start_matches('(').len();
+        let number = part.get(lead..).unwrap_or_default();
+        let is_number =
+            !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+        if is_number && unit.is_some_and(|unit| units.contains(&unit)) && volatile(number) {
+            out.push(format!("{}<n>", part.get(..lead).unwrap_or_default()));
+        } else {
+            out.push((*part).to_owned());
+        }
+    }
+    out.join(" ")
+}
