@@ -1,6 +1,7 @@
-//! What a lab file holds, and reading one. The keys are the ones in the book's chapter "The lab format".
+//! What a lab file holds; [`Lab::read`] reads one. The keys are the ones in the book's chapter "The lab format".
 
 use crate::lab::check::Check;
+pub use crate::lab::need::Need;
 use crate::recipe::line::Line;
 
 /// A line of a lab file: as written, and as the grammar reads it.
@@ -94,6 +95,21 @@ pub enum Measure {
     OomKill,
 }
 
+impl Measure {
+    /// Every measure.
+    pub const ALL: [Self; 4] = [Self::ProcessesSeen, Self::PidInside, Self::Status, Self::OomKill];
+
+    /// The word in a lab file.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::ProcessesSeen => "processes_seen",
+            Self::PidInside => "pid_inside",
+            Self::Status => "status",
+            Self::OomKill => "oom_kill",
+        }
+    }
+}
+
 /// The same probes under ever more ingredients, to see which ingredient changes which observation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ablation {
@@ -110,38 +126,4 @@ pub struct AblationRow {
     pub name: String,
     /// The recipe of this row.
     pub lines: Vec<LabLine>,
-}
-
-/// What a machine may be able to do. Each is tried for real by `rlab doctor`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Need {
-    /// chroot(2).
-    Chroot,
-    /// pivot_root(2).
-    PivotRoot,
-    /// A mount namespace of one's own.
-    MountNamespace,
-    /// A PID namespace of one's own, with a proc mounted for it.
-    PidNamespace,
-    /// A UTS namespace of one's own, with the host name set.
-    UtsNamespace,
-    /// An IPC namespace of one's own.
-    IpcNamespace,
-    /// A network namespace of one's own.
-    NetNamespace,
-    /// A user namespace with an id map written.
-    UserNamespace,
-    /// A cgroup namespace of one's own.
-    CgroupNamespace,
-    /// proc mounted in a changed root.
-    Proc,
-    /// A bind mount of a device node.
-    BindMount,
-    /// A group with a memory limit that is read back and joined.
-    MemoryCgroup,
-    /// A group with a limit of processes.
-    PidsCgroup,
-    /// A group with a limit of processor time.
-    CpuCgroup,
 }
