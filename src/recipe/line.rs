@@ -1,6 +1,16 @@
 //! The line grammar: one for the REPL, lab files, scripts and the book.
 
+mod cgroup;
+mod ingredients;
+mod mount;
+mod print;
+mod program;
+mod scan;
+mod unshare;
+mod words;
+
 use crate::recipe::ingredient::Ingredient;
+pub use words::WORDS;
 
 /// A program to run, and how it was typed.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
@@ -95,14 +105,77 @@ pub struct LineError {
     pub what: String,
     /// What to type.
     pub hint: Option<String>,
+    /// Whether the line is only unfinished (an open quote, a backslash at its end), so that more could be typed.
+    pub open: bool,
 }
 
-impl Line {
-    /// Reads one line.
-    ///
-    /// # Errors
-    /// A lab word with arguments that it does not take, an unbalanced quote, a limit that makes no sense.
-    pub fn parse(_text: &str) -> Result<Self, LineError> {
-        todo!()
+impl LineError {
+    fn new(at: usize, what: impl Into<String>) -> Self {
+        Self { at, what: what.into(), hint: None, open: false }
+    }
+
+    fn hint(self, hint: impl Into<String>) -> Self {
+        Self { hint: Some(hint.into()), ..self }
     }
 }
+
+impl std::fmt::Display for LineError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.what)
+    }
+}
+
+impl std::error::Error for LineError {}
+
+impl From<LineError> for crate::error::Trouble {
+    fn from(error: LineError) -> Self {
+        let trouble = Self::usage(error.what);
+        match error.hint {
+            Some(hint) => trouble.hint(hint),
+            None => trouble,
+        }
+    }
+}
+
+/// The longest line that is read, in bytes.
+pub const LONGEST: usize = 64 * 1024;
+
+impl Line {
+    /// Reads one line. Whatever is no word of rlab's own is a program.
+    ///
+    /// # Errors
+    /// A word of rlab's own with arguments that it does not take, an unbalanced quote, a limit that makes no sense,
+    /// control characters, more than [`LONGEST`] bytes.
+    pub fn parse(text: &str) -> Result<Self, LineError> {
+        let text = text.strip_suffix('\n').unwrap_or(text);
+        let text = text.strip_suffix('\r').unwrap_or(text);
+        if text.len() > LONGEST {
+            return Err(LineError::new(LONGEST, format!("the line is longer than {LONGEST} bytes"))
+                .hint("put the script into a file and run that"));
+        }
+        if let Some((at, c)) = text.char_indices().find(|(_, c)| c.is_control() && !matches!(c, '\t' | '\n'))
+        {
+            let code = u32::from(c);
+            return Err(LineError::new(at, format!("the line holds a control character (U+{code:04X})"))
+                .hint("type the line by hand, or write the character as an escape of `printf`"));
+        }
+        let blank = [' ', '\t', '\n'];
+        let from = text.len() - text.trim_start_matches(blank).len();
+        let rest = &text[from..];
+        if let Some(script) = rest.strip_prefix('!') {
+            let script = scan::trimmed(script, 0, script.len());
+            if script.is_empty() {
+                return Err(LineError::new(from, "`!` needs a command for the host").hint("type `!ps aux`"));
+            }
+            return Ok(Self::Host(script.to_owned()));
+        }
+        if let Some(command) = rest.strip_prefix("$ ").or((rest == "$").then_some("")) {
+            return Err(LineError::new(from, "the line begins with the prompt `$`")
+                .hint(format!("leave out the prompt: `{}`", command.trim())));
+        }
+        words::read(text, from)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -2,6 +2,8 @@
 //!
 //! - [`ingredient`]: one thing a learner adds: a root, a namespace, a mount, a limit…
 //! - [`line`]: the line grammar, one for the REPL, lab files, scripts and the book.
+//! - [`capability`]: the capabilities of Linux, by name and number.
+//! - [`nearest`]: "did you mean".
 //! - [`compose`]: the [`Recipe`](compose::Recipe), an ordered set of ingredients.
 //! - [`machine`]: the facts about this machine that a plan depends on.
 //! - [`plan`]: recipe and command become an ordered list of kernel operations.
@@ -11,11 +13,13 @@
 //!
 //! Nothing here makes a system call: everything can be printed, compared with a snapshot and tested without root.
 
+pub mod capability;
 pub mod compose;
 pub mod errno;
 pub mod ingredient;
 pub mod line;
 pub mod machine;
+pub mod nearest;
 pub mod outcome;
 pub mod plan;
 pub mod told;

@@ -1,0 +1,428 @@
+use proptest::prelude::*;
+
+use super::*;
+use crate::recipe::ingredient::{Amount, Limit, Mount, MountKind, Namespace, Resource, Tools};
+
+fn parse(text: &str) -> Line {
+    Line::parse(text).unwrap_or_else(|error| panic!("`{text}`: {error:?}"))
+}
+
+fn refused(text: &str) -> LineError {
+    match Line::parse(text) {
+        Err(error) => error,
+        Ok(line) => panic!("`{text}` was read as {line:?}"),
+    }
+}
+
+fn argv(text: &str) -> Vec<String> {
+    match parse(text) {
+        Line::Run(command) | Line::Stay(command) => command.argv,
+        other => panic!("`{text}` was read as {other:?}"),
+    }
+}
+
+fn sh(text: &str) -> Vec<String> {
+    vec!["sh".into(), "-c".into(), text.into()]
+}
+
+fn limit(text: &str) -> Limit {
+    match parse(&format!("cgroup {text}")) {
+        Line::Add(Ingredient::Cgroup(limits)) => limits[0],
+        other => panic!("{other:?}"),
+    }
+}
+
+fn unshared(namespaces: &[Namespace], mount_proc: bool) -> Line {
+    Line::Add(Ingredient::Unshare { namespaces: namespaces.iter().copied().collect(), mount_proc })
+}
+
+#[test]
+fn a_plain_program_is_split_into_its_words() {
+    assert_eq!(argv("ps -A"), ["ps", "-A"]);
+    assert_eq!(argv("  echo 'a b' \"c d\" e\\ f ''  "), ["echo", "a b", "c d", "e f", ""]);
+    assert_eq!(argv("echo a#b # a comment"), ["echo", "a#b"]);
+    assert_eq!(argv("echo \"a\\n\\\"\\\\\""), ["echo", "a\\n\"\\"]);
+    assert_eq!(argv("ls a\\ "), ["ls", "a "]);
+}
+
+#[test]
+fn shell_syntax_goes_through_a_shell() {
+    for text in [
+        "toomuch=$(head -c 7500000 /dev/urandom)",
+        "ls | wc -l",
+        "A=1 env",
+        "echo \"$HOME\"",
+        "echo \"`id`\"",
+        "ls *",
+        "ls ~",
+        "true && echo a; (false)",
+        "echo \"$(echo 'a\"b')\"",
+        "for i in 1 2; do echo $i; done",
+        "ls /\nid",
+        "cat <<E\nit's\nE",
+        "type ls",
+    ] {
+        assert_eq!(argv(text), sh(text), "{text}");
+    }
+    assert_eq!(argv("echo '$HOME' '*' \"a|b\""), ["echo", "$HOME", "*", "a|b"]);
+}
+
+#[test]
+fn a_final_ampersand_stays() {
+    let Line::Stay(command) = parse("sleep 1234 & # long") else { panic!() };
+    assert_eq!(command, Command { argv: vec!["sleep".into(), "1234".into()], text: "sleep 1234".into() });
+    assert!(matches!(parse("a | b &"), Line::Stay(command) if command.argv == sh("a | b")));
+    assert!(matches!(parse("run mount &"), Line::Stay(command) if command.argv == ["mount"]));
+    assert!(matches!(parse("a &&"), Line::Run(_)));
+    assert!(matches!(parse("a & b"), Line::Run(_)));
+    assert!(matches!(parse("echo \\&"), Line::Run(_)));
+    assert!(matches!(parse("a 2>&"), Line::Run(_)));
+    refused("&");
+}
+
+#[test]
+fn unfinished_lines_say_so_and_where() {
+    for (text, at) in [("echo 'a", 5), ("echo \"a 'b'", 5), ("ls a\\", 4), ("echo \"$(echo 'x", 13)] {
+        let error = refused(text);
+        assert_eq!((error.at, error.open), (at, true), "{text}");
+    }
+    assert!(!refused("cgroup memory.max=0").open);
+}
+
+#[test]
+fn what_cannot_be_typed_is_refused() {
+    assert_eq!(refused("ls \u{1b}[A").at, 3);
+    assert_eq!(refused("ls\u{a0}/").at, 2);
+    assert_eq!(refused("  $ ps -A").hint.as_deref(), Some("leave out the prompt: `ps -A`"));
+    refused(&"x".repeat(LONGEST + 1));
+    assert_eq!(parse(&"x".repeat(LONGEST)), parse(&format!("{}\r\n", "x".repeat(LONGEST))));
+    refused("cd /tmp");
+    refused("sudo ls");
+    refused("!");
+    refused("! ");
+}
+
+#[test]
+fn nothing_and_comments_are_empty() {
+    for text in ["", "  ", "\t\n", "# ps -A", "  #"] {
+        assert_eq!(parse(text), Line::Empty, "{text:?}");
+    }
+}
+
+#[test]
+fn own_words_have_one_shape() {
+    assert_eq!(parse("next"), Line::Walk(Word::Next));
+    assert_eq!(parse(" q "), Line::Walk(Word::Quit));
+    assert_eq!(parse("?"), Line::Walk(Word::Help(None)));
+    assert_eq!(parse("? chroot"), Line::Walk(Word::Help(Some("chroot".into()))));
+    assert_eq!(parse("start pid-namespace:2"), Line::Walk(Word::Start("pid-namespace:2".into())));
+    assert_eq!(parse("goto 2"), Line::Walk(Word::Goto("2".into())));
+    assert_eq!(parse("peek"), Line::Peek(None));
+    assert_eq!(parse("peek %2"), Line::Peek(Some(2)));
+    assert_eq!(parse("kill 1"), Line::Kill { signal: 9, job: 1 });
+    assert_eq!(parse("kill -sigterm %1"), Line::Kill { signal: 15, job: 1 });
+    assert_eq!(parse("kill -s INT 1"), Line::Kill { signal: 2, job: 1 });
+    assert_eq!(parse("!ps aux | grep sleep"), Line::Host("ps aux | grep sleep".into()));
+    assert_eq!(parse("drop mount /proc"), Line::Drop("/proc".into()));
+    for text in [
+        "next foo",
+        "status now",
+        "check | cat",
+        "goto",
+        "start",
+        "start a b",
+        "peek x",
+        "kill",
+        "kill x",
+        "kill 1 2",
+        "kill -FOO 1",
+        "kill -99 1",
+        "drop",
+        "drop a b",
+        "shell &",
+        "recipe > x",
+        "exit 3",
+        "help a b",
+        "run",
+        "run # x",
+    ] {
+        assert!(refused(text).hint.is_some(), "{text}");
+    }
+}
+
+#[test]
+fn run_means_the_program() {
+    assert_eq!(argv("run next foo"), ["next", "foo"]);
+    assert_eq!(argv("run chroot / ls"), ["chroot", "/", "ls"]);
+    assert_eq!(argv("run mount"), ["mount"]);
+    assert_eq!(argv("run exit 3"), sh("exit 3"));
+    assert_eq!(argv("'next'"), ["next"]);
+    assert_eq!(argv("mount"), ["mount"]);
+    assert_eq!(argv("mount | grep proc"), sh("mount | grep proc"));
+    assert_eq!(argv("hostname"), ["hostname"]);
+    assert_eq!(argv("hostname -f"), ["hostname", "-f"]);
+    assert_eq!(argv("hostname; id"), sh("hostname; id"));
+    assert_eq!(parse("run next").to_string(), "run next");
+    assert_eq!(parse("run ls").to_string(), "ls");
+    assert_eq!(parse("run run ls").to_string(), "run run ls");
+}
+
+#[test]
+fn unshare_speaks_util_linux() {
+    use Namespace::{Cgroup, Ipc, Mnt, Net, Pid, User, Uts};
+    let all = unshared(&[Pid, Mnt, Uts, Ipc, Net, User, Cgroup], true);
+    assert_eq!(parse("unshare --pid --mount --uts --ipc --net --user --cgroup --mount-proc"), all);
+    assert_eq!(parse("unshare -fpmuinUC --mount-proc=/proc"), all);
+    assert_eq!(parse("unshare -r -f"), unshared(&[User], false));
+    assert_eq!(
+        parse("unshare --cgroup --user --mount --pid").to_string(),
+        "unshare --pid --mount --user --cgroup"
+    );
+    for (text, hint) in [
+        ("unshare --pdi", "did you mean `--pid`?"),
+        ("unshare -f -p --mount-proc=$PWD/proc chroot . /bin/sh", "write `/proc`"),
+        ("unshare -p ls", "two lines"),
+        ("unshare --mount-proc=/x", "write `--mount-proc`"),
+        ("unshare --pid=/run/x", "write `--pid`"),
+        ("unshare", "--pid"),
+        ("unshare -f", "--pid"),
+        ("unshare -pz", "--pid"),
+        ("unshare --time", "--pid"),
+        ("unshare -", "two lines"),
+    ] {
+        let found = refused(text).hint.unwrap_or_default();
+        assert!(found.contains(hint), "{text}: {found}");
+    }
+}
+
+#[test]
+fn mount_speaks_util_linux() {
+    let mount = |text: &str| match parse(text) {
+        Line::Add(Ingredient::Mount(mount)) => mount,
+        other => panic!("{other:?}"),
+    };
+    let proc = Mount {
+        source: "proc".into(),
+        target: "/proc".into(),
+        kind: MountKind::Fs("proc".into()),
+        options: vec![],
+    };
+    assert_eq!(mount("mount -t proc proc /proc"), proc);
+    assert_eq!(mount("mount --types=proc proc //./proc/"), proc);
+    let bind = mount("mount -o bind,ro '/a b' /x");
+    assert_eq!((bind.kind.clone(), bind.options.clone()), (MountKind::Bind, vec!["ro".to_owned()]));
+    assert_eq!(bind.to_string(), "mount --bind -o ro '/a b' /x");
+    assert_eq!(mount("mount -R -r /a /b"), mount("mount -o rbind,ro -- /a /b"));
+    assert_eq!(mount("mount -t tmpfs -o size=1m,mode=755 tmpfs /tmp").options, ["size=1m", "mode=755"]);
+    for (text, hint) in [
+        ("mount -t proc /proc ./proc", "write `/proc`"),
+        ("mount -t proc proc proc", "write `/proc`"),
+        ("mount -t proc proc $PWD/proc", "write `/proc`"),
+        ("mount -t ext4 /dev/sda /mnt", "proc tmpfs sysfs devpts mqueue"),
+        ("mount -t tmpf x /x", "did you mean `-t tmpfs`?"),
+        ("mount -t proc proc /a/../b", "path"),
+        ("mount -t tmpfs tmpfs /", "rootfs"),
+        ("mount proc /proc", "-t proc"),
+        ("mount /a /b", "--bind"),
+        ("mount /a", "type"),
+        ("mount --bnd /a /b", "did you mean `--bind`?"),
+        ("mount --bind a /b", "from `/` on"),
+        ("mount --bind -t ext4 /a /b", "leave out"),
+        ("mount --bind -o size=1m /a /b", "ro nosuid"),
+        ("mount -o remount,ro /a /b", "drop"),
+        ("mount --make-rprivate /", "private"),
+        ("mount -t", "type"),
+        ("mount -t proc proc /proc x", "type"),
+        ("mount -t proc proc /proc && ps", "line of its own"),
+    ] {
+        let found = refused(text).hint.unwrap_or_default();
+        assert!(found.contains(hint), "{text}: {found}");
+    }
+}
+
+#[test]
+fn limits_have_units_and_sense() {
+    let memory = |bytes| Limit { resource: Resource::Memory, amount: Amount::Number(bytes) };
+    for text in ["7340032", "7M", "7m", "7MiB", "7mib", "7168K", "7340032b"] {
+        assert_eq!(limit(&format!("memory.max={text}")), memory(7_340_032), "{text}");
+    }
+    assert_eq!(limit("memory.limit_in_bytes=7M"), memory(7_340_032));
+    assert_eq!(limit("memory.max=max").amount, Amount::Max);
+    assert_eq!(limit("memory.max=1023P"), memory(1023 << 50));
+    assert_eq!(limit("pids.max=20").amount, Amount::Number(20));
+    let cpu = Amount::Cpu { quota: 50_000, period: 100_000 };
+    for text in [
+        "cpu.max=50000",
+        "cpu.max=50000/100000",
+        "'cpu.max=50000 100000'",
+        "cpu.max=50%",
+        "cpu.cfs_quota_us=50000",
+    ] {
+        assert_eq!(limit(text).amount, cpu, "{text}");
+    }
+    assert_eq!(limit("cpu.max=150%").amount, Amount::Cpu { quota: 150_000, period: 100_000 });
+    assert_eq!(limit("cpu.max=20%/50000").amount, Amount::Cpu { quota: 10_000, period: 50_000 });
+    for (text, hint) in [
+        ("memory.max=0", "larger"),
+        ("memory.max=0M", "larger"),
+        ("memory.max=-1", "memory.max=max"),
+        ("memory.max=7Q", "K, M, G and T"),
+        ("memory.max=7MB", "7MiB"),
+        ("memory.max=1.5G", "whole"),
+        ("memory.max=9223372036854775808", "smaller"),
+        ("memory.max=99999999999999999999999", "smaller"),
+        ("memory.max=1E", "smaller"),
+        ("memory.max=1EiB", "smaller"),
+        ("memory.max=18446744073709551615E", "smaller"),
+        ("memory.max=", "7340032"),
+        ("memory.max=lots", "7340032"),
+        ("memory.max", "memory.max=7340032"),
+        ("memory", "memory.max=7340032"),
+        ("memory.max = 7M", "memory.max=7340032"),
+        ("memory.mx=7M", "did you mean `memory.max`?"),
+        ("io.weight=1", "memory.max, pids.max and cpu.max"),
+        ("memory.swap.max=0", "by itself"),
+        ("memory.max=1M memory.max=2M", "one of the two"),
+        ("pids.max=0", "larger"),
+        ("pids.max=7M", "pids.max=64"),
+        ("pids.max=4194305", "smaller"),
+        ("cpu.max=0", "larger"),
+        ("cpu.max=0%", "larger"),
+        ("cpu.max=999", "1000"),
+        ("cpu.max=50000/5", "1000 to 1000000"),
+        ("cpu.max=1/2/3", "50000/100000"),
+        ("cpu.max=5s", "microseconds"),
+        ("cpu.max=99999999999999", "smaller"),
+    ] {
+        let found = refused(&format!("cgroup {text}")).hint.unwrap_or_default();
+        assert!(found.contains(hint), "{text}: {found}");
+    }
+}
+
+#[test]
+fn a_limit_error_points_at_the_value() {
+    assert_eq!(refused("cgroup memory.max=7Q").at, "cgroup memory.max=".len());
+}
+
+#[test]
+fn small_ingredients() {
+    assert_eq!(parse("rootfs host"), Line::Add(Ingredient::Rootfs(Tools::Host)));
+    assert_eq!(parse("pivot_root"), Line::Add(Ingredient::PivotRoot));
+    assert_eq!(parse("capdrop sys_chroot,CAP_KILL").to_string(), "capdrop CAP_KILL CAP_SYS_CHROOT");
+    assert_eq!(parse("capdrop kill all").to_string(), "capdrop all");
+    assert_eq!(parse("hostname a.b-c1"), Line::Add(Ingredient::Hostname("a.b-c1".into())));
+    assert_eq!(parse("cgroup"), Line::Add(Ingredient::Cgroup(vec![])));
+    let long = format!("hostname {}", "a".repeat(65));
+    for text in [
+        "rootfs busybx",
+        "rootfs /tmp/x",
+        "chroot . /bin/sh",
+        "pivot_root . .",
+        "hostname a b",
+        "hostname -a b c_d",
+        "hostname a_b",
+        "hostname -",
+        "hostname a-",
+        "capdrop",
+        "capdrop sys_chrot",
+        &long,
+    ] {
+        match Line::parse(text) {
+            Err(error) => assert!(error.hint.is_some(), "{text}"),
+            Ok(line) => assert!(text.starts_with("hostname -"), "{text}: {line:?}"),
+        }
+    }
+}
+
+#[test]
+fn every_word_in_the_table_is_read() {
+    for (usage, _) in WORDS {
+        let first = usage.split_whitespace().next().unwrap();
+        if words::first_words().any(|word| word == first) {
+            // Read as a word of its own, or refused as one: never a program of that name.
+            let line = Line::parse(&format!("{first} --no-such-thing --at-all -z"));
+            assert!(!matches!(line, Ok(Line::Run(_))) || matches!(first, "run" | "hostname"), "{first}");
+        }
+    }
+}
+
+fn word() -> impl Strategy<Value = String> {
+    "[a-zA-Z0-9 .,:=_'\"\\\\$*#~!&|;(){}<>\\[\\]?`^%@+-]{0,12}"
+}
+
+fn path() -> impl Strategy<Value = String> {
+    proptest::collection::vec("[a-z '\"$#~!*]{1,6}", 1..4).prop_map(|parts| format!("/{}", parts.join("/")))
+}
+
+fn ingredient() -> impl Strategy<Value = Ingredient> {
+    let namespaces = proptest::sample::subsequence(Namespace::ALL.to_vec(), 0..=7);
+    let unshare = (namespaces, any::<bool>()).prop_map(|(namespaces, mount_proc)| Ingredient::Unshare {
+        mount_proc: mount_proc || namespaces.is_empty(),
+        namespaces: namespaces.into_iter().collect(),
+    });
+    let fs = (
+        proptest::sample::select(mount::TYPES),
+        word(),
+        path(),
+        proptest::collection::vec("[a-z=$' ]{1,8}", 0..3),
+    )
+        .prop_filter("options that mean something else", |(.., options)| {
+            !options
+                .iter()
+                .any(|option| ["bind", "rbind", "remount", "move", "loop"].contains(&option.as_str()))
+        })
+        .prop_map(|(fstype, source, target, options)| {
+            Ingredient::Mount(Mount { source, target, kind: MountKind::Fs(fstype.to_owned()), options })
+        });
+    let bind = (path(), path(), any::<bool>()).prop_map(|(source, target, deep)| {
+        let kind = if deep { MountKind::Rbind } else { MountKind::Bind };
+        Ingredient::Mount(Mount { source, target, kind, options: vec!["ro".into(), "nosuid".into()] })
+    });
+    let memory = (1..1_u64 << 60)
+        .prop_map(|bytes| Limit { resource: Resource::Memory, amount: Amount::Number(bytes) });
+    let cpu = (1000..1_u64 << 44, 1000..=1_000_000_u64)
+        .prop_map(|(quota, period)| Limit { resource: Resource::Cpu, amount: Amount::Cpu { quota, period } });
+    let pids = Just(Limit { resource: Resource::Pids, amount: Amount::Max });
+    let cgroup = (memory, cpu, pids, 0..4_usize).prop_map(|(memory, cpu, pids, most)| {
+        Ingredient::Cgroup([pids, memory, cpu].into_iter().take(most).collect())
+    });
+    let caps = proptest::sample::subsequence(crate::recipe::capability::NAMES.to_vec(), 1..5)
+        .prop_map(|names| Ingredient::Capdrop(names.into_iter().map(str::to_owned).collect()));
+    prop_oneof![
+        unshare,
+        fs,
+        bind,
+        cgroup,
+        caps,
+        "[a-z0-9]([a-z0-9.-]{0,20}[a-z0-9])?".prop_map(Ingredient::Hostname)
+    ]
+}
+
+proptest! {
+    #[test]
+    fn an_ingredient_prints_the_line_that_adds_it(ingredient in ingredient()) {
+        let text = ingredient.to_string();
+        prop_assert_eq!(Line::parse(&text), Ok(Line::Add(ingredient)), "{}", text);
+    }
+
+    #[test]
+    fn a_line_prints_as_itself(words in proptest::collection::vec(word(), 0..5), first in proptest::sample::select(vec![
+        "", "run ", "run run ", "drop ", "help ", "goto ", "!", "mount ", "unshare -p", "kill -", "ls ", "cgroup pids.max=", "A=",
+    ]), tail in proptest::sample::select(vec!["", " &", " # x", "\n", "\\ "])) {
+        let text = format!("{first}{}{tail}", words.join(" "));
+        if let Ok(line) = Line::parse(&text) {
+            let printed = line.to_string();
+            prop_assert_eq!(Line::parse(&printed), Ok(line), "{} printed as {}", text, printed);
+        }
+    }
+
+    #[test]
+    fn no_input_panics(text in "\\PC*", noise in "[ -~\\t\\n\\r\\x00\u{a0}é]{0,60}") {
+        for text in [text, noise] {
+            match Line::parse(&text) {
+                Ok(line) => drop(line.to_string()),
+                Err(error) => prop_assert!(error.at <= text.len() && text.is_char_boundary(error.at)),
+            }
+        }
+    }
+}
