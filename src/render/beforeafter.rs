@@ -8,14 +8,14 @@ use super::{calls, wrap};
 use crate::recipe::outcome::{End, Outcome};
 
 /// So many lines of a listing are shown, unless everything is asked for.
-const SHOWN: usize = 8;
+const SHOWN: usize = 6;
 
 /// Both sides; the calls of `after` first.
 pub(super) fn before_after(before: Option<&Outcome>, after: &Outcome, pen: &Pen<'_>) -> Text {
     let mut text = calls::calls(&after.calls, pen);
     let Some(before) = before else {
         text.push(head(&after.command).with(Role::Plain, format!("   {}", told(after))));
-        text.append_indented(one_side(&side(after, None, Sign::Added, pen)), MARGIN);
+        text.append_indented(one_side(side(after, None, Sign::Added, pen), pen), MARGIN);
         text.append(ended(after, pen));
         return text;
     };
@@ -29,7 +29,7 @@ pub(super) fn before_after(before: Option<&Outcome>, after: &Outcome, pen: &Pen<
         text.push(head(&after.command).with(Role::Plain, format!("   {words}")));
         for (name, side) in [("before", left), ("after", right)] {
             text.push(Line::indented(MARGIN, MARGIN + 2).with(Role::Dim, name));
-            text.append_indented(one_side(&side), MARGIN);
+            text.append_indented(one_side(side, pen), MARGIN);
         }
     }
     text.append(ended(after, pen));
@@ -157,8 +157,13 @@ fn folded(line: &str) -> String {
     line.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-fn one_side(rows: &[Line]) -> Text {
-    Text { lines: rows.to_vec() }
+/// One side alone. A row of a listing is cut at the edge rather than wrapped, unless everything is asked for.
+fn one_side(rows: Vec<Line>, pen: &Pen<'_>) -> Text {
+    if pen.look.plain || pen.look.verbose {
+        return Text { lines: rows };
+    }
+    let room = pen.look.width.saturating_sub(MARGIN);
+    Text { lines: rows.into_iter().map(|row| fitted(row, room, pen)).collect() }
 }
 
 /// Two columns below the command. A line that is too long for its column is cut, with a sign; `verbose` stacks it.

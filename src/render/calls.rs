@@ -37,6 +37,7 @@ pub(super) fn calls(calls: &[Call], pen: &Pen<'_>) -> Text {
 fn returned(call: &Call, value: i64, pen: &Pen<'_>) -> String {
     match i32::try_from(value) {
         Ok(pid) if is_birth(&call.name) && pid > 0 => pen.pid(pid),
+        _ if pen.mask.is_some() && returns_descriptor(&call.name) => "<fd>".to_owned(),
         _ => value.to_string(),
     }
 }
@@ -44,6 +45,29 @@ fn returned(call: &Call, value: i64, pen: &Pen<'_>) -> String {
 /// Whether the call returns the process id of a new process.
 pub(super) fn is_birth(name: &str) -> bool {
     matches!(name, "clone3" | "clone" | "fork" | "vfork")
+}
+
+/// Whether the call returns a file descriptor.
+pub(super) fn returns_descriptor(name: &str) -> bool {
+    matches!(
+        name,
+        "open"
+            | "openat"
+            | "openat2"
+            | "fsopen"
+            | "fsmount"
+            | "open_tree"
+            | "pidfd_open"
+            | "dup"
+            | "memfd_create"
+    )
+}
+
+/// Whether a number as the first argument of the call is a file descriptor.
+pub(super) fn takes_descriptor(name: &str) -> bool {
+    let first = ["read", "write", "close", "fchdir", "fchmod", "fsconfig", "fsmount", "move_mount", "openat"];
+    first.contains(&name)
+        || matches!(name, "openat2" | "open_tree" | "mount_setattr" | "setns" | "dup" | "mkdirat" | "ioctl")
 }
 
 /// `EPERM (Operation not permitted)`, as strace prints it.

@@ -125,6 +125,8 @@ fn memory(outcome: &Outcome, pen: &Pen<'_>) -> Text {
         return text;
     };
     let limit = outcome.limits.iter().find(|limit| limit.resource == Resource::Memory);
+    let peak = memory.peak.map(|peak| format!("{} B", pen.volatile(peak)));
+    let beside = limit.is_some() && pen.wide();
     if let Some(limit) = limit {
         let file = limit.file.rsplit('/').next().unwrap_or(&limit.file);
         let mut line = labelled("limit", COLUMN);
@@ -132,12 +134,14 @@ fn memory(outcome: &Outcome, pen: &Pen<'_>) -> Text {
             Some(bytes) => line.push(Role::Kernel, format!("{bytes} B in {file}")),
             None => line.push(Role::Kernel, format!("none in {file}")),
         }
-        if let Some(peak) = memory.peak {
-            line.push(Role::Plain, "      ");
-            line.push(Role::Dim, "peak ");
-            line.push(Role::Kernel, format!("{} B", pen.volatile(peak)));
+        if let (Some(peak), true) = (&peak, beside) {
+            line.push(Role::Dim, "      peak ");
+            line.push(Role::Kernel, peak.clone());
         }
         text.push(line);
+    }
+    if let (Some(peak), false) = (peak, beside) {
+        text.push(labelled("peak", COLUMN).with(Role::Kernel, peak));
     }
     let counter = format!("{} {} {}", memory.oom_kill_before, pen.sign(Sign::Becomes), memory.oom_kill_after);
     text.push(labelled("oom_kill", COLUMN).with(Role::Kernel, counter));

@@ -83,8 +83,14 @@ fn typed(prompt: &str, text: &str, pen: &Pen<'_>) -> Text {
     for (at, line) in text.lines().enumerate() {
         let mut told = Line::indented(1, 5);
         if at == 0 {
-            told.push(Role::Dim, prompt);
-            told.push(Role::Dim, format!(" {} ", pen.sign(Sign::Prompt)));
+            told.push(
+                Role::Dim,
+                if pen.look.plain {
+                    format!("line ({prompt}): ")
+                } else {
+                    format!("{prompt} {} ", pen.sign(Sign::Prompt))
+                },
+            );
         } else {
             told.push(Role::Plain, "  ");
         }
@@ -109,7 +115,8 @@ fn note(sentence: &str, pen: &Pen<'_>) -> Text {
     line.into()
 }
 
-fn output(text: &str, stderr: bool) -> Text {
+/// Output of a program, line by line.
+pub(super) fn output(text: &str, stderr: bool) -> Text {
     let role = if stderr { Role::Bad } else { Role::Plain };
     let line = |line: &str| Line::indented(MARGIN, MARGIN).with(role, line);
     Text { lines: text.lines().map(line).collect() }

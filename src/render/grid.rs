@@ -35,7 +35,7 @@ pub(super) fn grid(rows: &[Vec<Cell>], indent: usize, pen: &Pen<'_>) -> Text {
         .collect();
     let whole = indent + widths.iter().sum::<usize>() + BETWEEN * columns.saturating_sub(1);
     if pen.look.plain || whole > pen.look.width {
-        listed(rows, indent, pen)
+        listed(rows, indent)
     } else {
         aligned(rows, &widths, indent, pen)
     }
@@ -56,18 +56,19 @@ fn aligned(rows: &[Vec<Cell>], widths: &[usize], indent: usize, pen: &Pen<'_>) -
     text
 }
 
-/// One block a row: its first cell, then every other with its heading.
-fn listed(rows: &[Vec<Cell>], indent: usize, _pen: &Pen<'_>) -> Text {
+/// One block a row: its first cell, then every other that is not empty with its heading.
+fn listed(rows: &[Vec<Cell>], indent: usize) -> Text {
     let mut text = Text::new();
     let Some((heads, rows)) = rows.split_first() else { return text };
     for row in rows {
-        for (at, (cell, head)) in row.iter().zip(heads).enumerate() {
+        let cells = row.iter().zip(heads).filter(|(cell, _)| !cell.text.trim().is_empty());
+        for (at, (cell, head)) in cells.enumerate() {
             let indent = if at == 0 { indent } else { indent + 2 };
             let mut line = Line::indented(indent, indent + 2);
             if !head.text.is_empty() {
                 line.push(Role::Dim, format!("{}: ", head.text));
             }
-            line.push(cell.role, cell.text.clone());
+            line.push(cell.role, cell.text.trim());
             text.push(line);
         }
     }

@@ -38,6 +38,36 @@ pub(super) fn sees_host(outcome: &Outcome) -> bool {
     })
 }
 
+/// What of its output is volatile by what a command asks for.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Asked {
+    /// Process ids.
+    pub(super) pids: bool,
+    /// Counters of use.
+    pub(super) counters: bool,
+    /// The name of the machine.
+    pub(super) hostname: bool,
+}
+
+impl Asked {
+    /// By the words of the command.
+    pub(super) fn of(command: &str) -> Self {
+        let has = |parts: &[&str]| parts.iter().any(|part| command.contains(part));
+        Self {
+            pids: has(&["tasks", "cgroup.procs", "pgrep", "pidof", "$$", "$!", "/status"]),
+            counters: has(&[
+                "usage_in_bytes",
+                "memory.peak",
+                "memory.current",
+                "memory.stat",
+                "failcnt",
+                "pids.current",
+            ]),
+            hostname: has(&["hostname", "uname", "HOSTNAME"]),
+        }
+    }
+}
+
 fn words(command: &str) -> impl Iterator<Item = &str> {
     command.split(|c: char| c.is_whitespace() || "|;&()'\"".contains(c)).filter(|word| !word.is_empty())
 }
@@ -72,11 +102,13 @@ fn known_row(line: &str, mask: &Masker) -> Option<String> {
         let pid = word.parse().ok()?;
         mask.knows_pid(pid).then(|| mask.pid(pid))
     })?;
-    // The command begins after the time of the processor, `0:00` or `00:00:00`.
-    let time = words.iter().rposition(|word| {
+    // The command begins after the processor's time, `0:00` or `00:00:00`; before that may stand when it was started.
+    let is_time = |word: &&str| {
         word.contains(':') && word.bytes().all(|byte| byte.is_ascii_digit() || byte == b':' || byte == b'.')
-    });
-    let command = words.get(time.map_or(0, |at| at + 1)..).unwrap_or_default().join(" ");
+    };
+    let command: Vec<&str> =
+        words.iter().copied().skip_while(|word| !is_time(word)).skip_while(is_time).collect();
+    let command = command.join(" ");
     Some(format!("{pid} {command}"))
 }
 

@@ -54,30 +54,25 @@ fn container(peek: &Peek, pen: &Pen<'_>) -> Text {
             Cell::new(role, word),
         ]);
     }
-    let (role, word) = if seen.root_own { (Role::Good, "own") } else { (Role::Dim, "shared") };
-    rows.push(vec![
-        Cell::new(Role::Plain, "root"),
-        Cell::new(Role::Kernel, seen.root.clone()),
-        Cell::new(Role::Kernel, "/"),
-        Cell::new(role, word),
-    ]);
-    for (controller, group) in &seen.cgroups {
-        rows.push(vec![
-            Cell::new(Role::Plain, format!("{controller} group")),
-            Cell::new(Role::Kernel, group.clone()),
-            Cell::new(Role::Plain, ""),
-            Cell::new(Role::Plain, ""),
-        ]);
-    }
     text.append(grid(&rows, MARGIN + 2, pen));
+    let whose = if seen.root_own { (Role::Good, "own: ") } else { (Role::Dim, "shared: ") };
+    text.push(fact("root").with(whose.0, whose.1).with(Role::Kernel, seen.root.clone()));
     let mounts: Vec<String> =
         seen.mounts.iter().map(|mount| format!("{} ({})", mount.target, mount.fstype)).collect();
     if seen.root_own && !mounts.is_empty() {
-        let line = Line::indented(MARGIN + 2, MARGIN + 11)
-            .with(Role::Dim, "mounts   ")
-            .with(Role::Plain, mounts.join(", "));
-        text.push(line);
+        text.push(fact("mounts").with(Role::Plain, mounts.join(", ")));
+    }
+    for (controller, group) in &seen.cgroups {
+        text.push(fact(&format!("{controller} group")).with(Role::Kernel, group.clone()));
     }
     text.append(processes(peek, pen));
     text
+}
+
+/// A line `label   value` in the column of the namespaces' values.
+fn fact(label: &str) -> Line {
+    const COLUMN: usize = 19;
+    let mut line = Line::indented(MARGIN + 2, MARGIN + 2 + COLUMN).with(Role::Plain, label);
+    line.pad_to(COLUMN);
+    line
 }

@@ -9,19 +9,18 @@
 //! | the session's control group | `<group>` (its name only; the tree above it is kept) |
 //! | a listing of the host's processes | `<host processes>` |
 //! | counts of the host, peaks, durations | `<n>` |
+//! | file descriptors | `<fd>` |
 //! | kernel release, host name | `<kernel>`, `<host>` |
 //!
-//! PIDs inside a PID namespace are small and the same in every run: they are not masked.
+//! PIDs inside a PID namespace are small and the same in every run: they are not masked. A number in a sentence is a
+//! PID only where the sentence says so: `sleep 1234` may run while a process 1234 is known.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::{calls, listing, tokens};
-use crate::lab::check::Verdict;
+use super::listing::{self, Asked};
+use super::tokens::{self, Token};
 use crate::recipe::machine::Machine;
-use crate::recipe::outcome::{
-    AblationTable, Call, CallResult, Composed, HostState, Job, LimitSeen, Outcome, Peek, Seen,
-};
-use crate::session::event::Event;
+use crate::recipe::outcome::{HostState, Outcome};
 
 /// What stands for every process of the host.
 pub const HOST_PROCESSES: &str = "<host processes>";
@@ -31,8 +30,14 @@ pub const HOST_PROCESSES: &str = "<host processes>";
 pub struct Masker {
     pids: BTreeMap<i32, String>,
     namespaces: BTreeMap<u64, String>,
-    /// Whole words, such as the host name, with what they become.
+    /// Whole words that are nothing else, with what they become.
     words: Vec<(String, String)>,
+    /// Names of the host.
+    hostnames: BTreeSet<String>,
+    /// Outputs that listed the host's processes, blanks taken out: an observation may quote a piece of one.
+    hidden: BTreeSet<String>,
+    /// How many lines those had.
+    hidden_lines: BTreeSet<usize>,
 }
 
 impl Masker {
@@ -51,7 +56,9 @@ impl Masker {
 
     /// Learns what is volatile about the host.
     pub fn host(&mut self, host: &HostState) {
-        self.word(&host.hostname, "<host>");
+        if !host.hostname.is_empty() {
+            self.hostnames.insert(host.hostname.clone());
+        }
         for process in &host.strays {
             self.name_pid(process.pid);
         }
@@ -67,7 +74,7 @@ impl Masker {
         }
     }
 
-    fn name_pid(&mut self, pid: i32) {
+    pub(super) fn name_pid(&mut self, pid: i32) {
         let next = self.pids.len() + 1;
         // PID 1 of the host is the same everywhere.
         if pid > 1 {
@@ -75,7 +82,7 @@ impl Masker {
         }
     }
 
-    fn name_namespace(&mut self, id: u64) {
+    pub(super) fn name_namespace(&mut self, id: u64) {
         let next = self.namespaces.len() + 1;
         self.namespaces.entry(id).or_insert_with(|| format!("<ns-{next}>"));
     }
@@ -99,184 +106,84 @@ impl Masker {
         self.namespaces.get(&id).cloned().unwrap_or_else(|| "<ns>".to_owned())
     }
 
-    /// Text with every value that is known replaced, whole words and whole numbers only.
+    /// A sentence with every value that is known replaced: whole words and whole numbers only.
     pub fn text(&self, text: &str) -> String {
-        let text = tokens::session_paths(text);
-        let text = tokens::words(&text, &self.words);
-        tokens::numbers(&text, |number| self.number(number))
+        let text = tokens::quoted(text, |quoted| self.quoted(quoted));
+        let text = self.paths(&text);
+        let text = tokens::numbers(&text, |token| self.told(token));
+        tokens::host_counts(&text, &self.hidden_lines)
     }
 
-    fn number(&self, number: &str) -> Option<&str> {
-        let known = number.parse().ok().and_then(|pid: i32| self.pids.get(&pid));
-        known.or_else(|| number.parse().ok().and_then(|id: u64| self.namespaces.get(&id))).map(String::as_str)
+    /// Text in which only paths and words are volatile: what somebody typed.
+    pub(super) fn paths(&self, text: &str) -> String {
+        tokens::words(&tokens::session_paths(text), &self.words)
     }
 
-    // What the typed fields say is learnt first, then every text of the value is masked.
-
-    /// A masked copy of an outcome. Numbers stay in their fields; [`super::event::masked`] and [`Masker::json`] write
-    /// them as names.
-    pub fn outcome(&mut self, outcome: &Outcome) -> Outcome {
-        self.learn_outcome(outcome);
-        let mut copy = outcome.clone();
-        copy.command = self.text(&copy.command);
-        copy.stdout = self.text(&listing::without_host(&copy.stdout, outcome, self));
-        copy.stderr = self.text(&copy.stderr);
-        copy.calls = self.calls(&copy.calls);
-        copy.limits = self.limits(&copy.limits);
-        copy.seen = copy.seen.map(|seen| self.seen(&seen));
-        if let Some(victim) = copy.memory.as_mut().and_then(|memory| memory.victim.as_mut()) {
-            victim.line = "<kernel log>".to_owned();
+    /// A number in a sentence.
+    fn told(&self, token: &Token<'_>) -> Option<String> {
+        if let Some(name) = self.namespace_in(token) {
+            return Some(name);
         }
-        copy.millis = 0;
-        copy
+        let pid: i32 = token.parse()?;
+        let inside = token.after.starts_with(" inside,") || token.after.starts_with(" in the container");
+        let says = ["PID ", "pid ", "process ", "/proc/", ": "]
+            .iter()
+            .any(|lead| token.before.ends_with(lead))
+            || [" on the host", " inside and on the host"].iter().any(|tail| token.after.starts_with(tail));
+        (says && !inside).then(|| self.pids.get(&pid).cloned()).flatten()
     }
 
-    /// A masked copy of an event.
-    pub fn event(&mut self, event: &Event) -> Event {
-        match event {
-            Event::Composed(what) => Event::Composed(self.composed(what)),
-            Event::Calls(what) => {
-                self.learn_calls(what);
-                Event::Calls(self.calls(what))
+    fn namespace_in(&self, token: &Token<'_>) -> Option<String> {
+        let id: u64 = token.parse()?;
+        let link = token.before.ends_with(":[") && token.after.starts_with(']');
+        self.namespaces.get(&id).cloned().or_else(|| link.then(|| self.namespace(id)))
+    }
+
+    /// What stands between backquotes in an observation.
+    fn quoted(&self, quoted: &str) -> Option<String> {
+        if self.hostnames.contains(quoted) {
+            return Some("<host>".to_owned());
+        }
+        let piece = folded(quoted.trim_end_matches('…'));
+        let hides = !piece.is_empty() && self.hidden.iter().any(|hidden| hidden.contains(&piece));
+        // The heading alone is no listing.
+        (hides && piece.bytes().any(|byte| byte.is_ascii_digit())).then(|| HOST_PROCESSES.to_owned())
+    }
+
+    /// The output of a command.
+    pub(super) fn output(&mut self, stdout: &str, outcome: &Outcome) -> String {
+        let shown = listing::without_host(stdout, outcome, self);
+        if shown.contains(HOST_PROCESSES) && !stdout.contains(HOST_PROCESSES) {
+            self.hidden.insert(folded(stdout));
+            self.hidden_lines.insert(stdout.lines().count());
+        }
+        let asked = Asked::of(&outcome.command);
+        let lines = shown.split_inclusive('\n').map(|line| self.output_line(line, asked));
+        lines.collect()
+    }
+
+    fn output_line(&self, line: &str, asked: Asked) -> String {
+        if asked.hostname && self.hostnames.contains(line.trim()) {
+            return line.replace(line.trim(), "<host>");
+        }
+        let values = line.split_once(':').map_or(line, |(_, values)| values);
+        let numeric = values.split_whitespace().all(|word| word.bytes().all(|byte| byte.is_ascii_digit()));
+        let line = self.paths(line);
+        let line = tokens::numbers(&line, |token| {
+            let told = self.told(token);
+            if told.is_some() || !(numeric || asked.counters) {
+                return told;
             }
-            Event::Output { text, stderr } => Event::Output { text: self.text(text), stderr: *stderr },
-            Event::Ended(what) => Event::Ended(self.outcome(what)),
-            Event::ProbedBefore(what) => Event::ProbedBefore(self.outcome(what)),
-            Event::BeforeAfter { before, after } => Event::BeforeAfter {
-                before: before.as_ref().map(|before| self.outcome(before)),
-                after: self.outcome(after),
-            },
-            Event::Judged(what) => Event::Judged(self.verdicts(what)),
-            Event::Jobs(what) => Event::Jobs(what.iter().map(|job| self.job(job)).collect()),
-            Event::Peeked(what) => Event::Peeked(self.peek(what)),
-            Event::Ablated(what) => Event::Ablated(self.ablation(what)),
-            Event::Map { host, peeks } => Event::Map {
-                host: self.host_state(host),
-                peeks: peeks.iter().map(|peek| self.peek(peek)).collect(),
-            },
-            Event::Line { prompt, text } => Event::Line { prompt: prompt.clone(), text: self.text(text) },
-            Event::Recipe(parts) => Event::Recipe(
-                parts.iter().map(|(heading, body)| (heading.clone(), self.text(body))).collect(),
-            ),
-            Event::Note(text) => Event::Note(self.text(text)),
-            Event::Trouble(what) => Event::Trouble(self.trouble(what)),
-            Event::LabSkipped { lab, title, trouble } => {
-                Event::LabSkipped { lab: lab.clone(), title: title.clone(), trouble: self.trouble(trouble) }
-            }
-            other => other.clone(),
-        }
+            let known = token.parse().and_then(|pid: i32| self.pids.get(&pid).cloned());
+            known
+                .or_else(|| asked.counters.then(|| "<n>".to_owned()))
+                .or_else(|| (asked.pids && token.number != "1").then(|| "<pid>".to_owned()))
+        });
+        tokens::words(&line, &self.words)
     }
+}
 
-    /// What composing did, masked.
-    pub fn composed(&self, what: &Composed) -> Composed {
-        Composed {
-            calls: self.calls(&what.calls),
-            notes: what.notes.iter().map(|note| tokens::sizes(&self.text(note))).collect(),
-            limits: self.limits(&what.limits),
-        }
-    }
-
-    /// Verdicts, masked.
-    pub fn verdicts(&self, what: &[Verdict]) -> Vec<Verdict> {
-        what.iter()
-            .map(|verdict| Verdict {
-                observed: tokens::host_counts(&self.text(&verdict.observed)),
-                ..verdict.clone()
-            })
-            .collect()
-    }
-
-    /// Trouble, masked.
-    pub fn trouble(&self, what: &crate::error::Trouble) -> crate::error::Trouble {
-        crate::error::Trouble {
-            what: self.text(&what.what),
-            causes: what.causes.iter().map(|cause| self.text(cause)).collect(),
-            hint: what.hint.as_ref().map(|hint| self.text(hint)),
-            exit: what.exit,
-        }
-    }
-
-    /// The table of `ablate`, masked.
-    pub fn ablation(&mut self, what: &AblationTable) -> AblationTable {
-        let mut copy = what.clone();
-        for cell in copy.rows.iter_mut().flat_map(|row| &mut row.cells) {
-            *cell = self.outcome(cell);
-        }
-        copy
-    }
-
-    fn learn_outcome(&mut self, outcome: &Outcome) {
-        self.learn_calls(&outcome.calls);
-        if let Some(seen) = &outcome.seen {
-            self.learn_seen(seen);
-        }
-        if let Some(victim) = outcome.memory.as_ref().and_then(|memory| memory.victim.as_ref()) {
-            self.name_pid(victim.pid);
-        }
-    }
-
-    fn learn_calls(&mut self, calls: &[Call]) {
-        for call in calls {
-            if let (true, CallResult::Value(pid)) = (calls::is_birth(&call.name), call.result)
-                && let Ok(pid) = i32::try_from(pid)
-            {
-                self.name_pid(pid);
-            }
-        }
-    }
-
-    fn learn_seen(&mut self, seen: &Seen) {
-        self.name_pid(seen.pid);
-        for pair in seen.namespaces.values() {
-            self.name_namespace(pair.host);
-            self.name_namespace(pair.inside);
-        }
-    }
-
-    fn calls(&self, calls: &[Call]) -> Vec<Call> {
-        calls.iter().map(|call| Call { args: self.text(&call.args), ..call.clone() }).collect()
-    }
-
-    fn limits(&self, limits: &[LimitSeen]) -> Vec<LimitSeen> {
-        limits.iter().map(|limit| LimitSeen { file: self.text(&limit.file), ..limit.clone() }).collect()
-    }
-
-    fn seen(&self, seen: &Seen) -> Seen {
-        let mut copy = seen.clone();
-        copy.root = self.text(&copy.root);
-        for group in copy.cgroups.values_mut() {
-            *group = tokens::session_group(group);
-        }
-        if !seen.root_own {
-            copy.mounts.clear();
-            copy.root_entries.clear();
-        }
-        copy
-    }
-
-    fn job(&mut self, job: &Job) -> Job {
-        self.learn_seen(&job.seen);
-        Job { seen: self.seen(&job.seen), ..job.clone() }
-    }
-
-    fn peek(&mut self, peek: &Peek) -> Peek {
-        let job = self.job(&peek.job);
-        for process in &peek.processes {
-            self.name_pid(process.pid);
-        }
-        Peek { job, processes: peek.processes.clone() }
-    }
-
-    fn host_state(&mut self, host: &HostState) -> HostState {
-        self.host(host);
-        let mut copy = host.clone();
-        copy.hostname = self.text(&copy.hostname);
-        for group in &mut copy.groups {
-            group.path = self.text(&group.path);
-        }
-        for directory in &mut copy.directories {
-            *directory = self.text(directory);
-        }
-        copy
-    }
+/// Blanks taken out.
+fn folded(text: &str) -> String {
+    text.split_whitespace().collect()
 }

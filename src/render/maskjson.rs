@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::calls;
 use super::mask::Masker;
 
 /// A masked copy. The texts of outcomes were masked before ([`Masker::event`]); here go the numbers, which cannot be
@@ -12,7 +13,7 @@ pub(super) fn json(value: &Value, mask: &Masker) -> Value {
 
 fn walk(key: &str, value: &Value, mask: &Masker) -> Value {
     match value {
-        Value::Object(map) if map.contains_key("name") && map.contains_key("args") => birth(map, mask),
+        Value::Object(map) if map.contains_key("name") && map.contains_key("args") => call(map, mask),
         Value::Object(map) => {
             let entries = map.iter().map(|(key, value)| (key.clone(), walk(key, value, mask)));
             Value::Object(entries.collect())
@@ -28,7 +29,7 @@ fn walk(key: &str, value: &Value, mask: &Masker) -> Value {
         }
         Value::Array(items) => Value::Array(items.iter().map(|item| walk(key, item, mask)).collect()),
         Value::Number(_) => number(key, value, mask),
-        Value::String(text) => Value::String(mask.text(text)),
+        Value::String(_) if key == "kernel" => Value::String("<kernel>".to_owned()),
         other => other.clone(),
     }
 }
@@ -54,14 +55,19 @@ fn pid(value: &Value, mask: &Masker) -> Value {
     pid.map_or_else(|| value.clone(), |pid| Value::String(mask.pid(pid)))
 }
 
-/// A call: the value of clone3 is a PID.
-fn birth(map: &serde_json::Map<String, Value>, mask: &Masker) -> Value {
-    let born = map.get("name").and_then(Value::as_str).is_some_and(super::calls::is_birth);
+/// A call: the value of clone3 is a PID, that of openat a file descriptor.
+fn call(map: &serde_json::Map<String, Value>, mask: &Masker) -> Value {
+    let name = map.get("name").and_then(Value::as_str).unwrap_or_default();
+    let (born, opened) = (calls::is_birth(name), calls::returns_descriptor(name));
     let entries = map.iter().map(|(key, value)| {
         let value = match (key.as_str(), value) {
-            ("result", Value::Object(result)) if born => {
+            ("result", Value::Object(result)) => {
                 let result = result.iter().map(|(kind, value)| {
-                    let value = if kind == "value" { pid(value, mask) } else { value.clone() };
+                    let value = match kind.as_str() {
+                        "value" if born => pid(value, mask),
+                        "value" if opened => Value::String("<fd>".to_owned()),
+                        _ => value.clone(),
+                    };
                     (kind.clone(), value)
                 });
                 Value::Object(result.collect())

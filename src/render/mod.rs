@@ -26,9 +26,15 @@ mod grid;
 mod jobs;
 mod listing;
 mod map;
+mod maskcopy;
 mod maskjson;
 mod page;
 mod pen;
 mod tokens;
 mod trouble;
 mod verdicts;
+
+#[cfg(test)]
+mod samples;
+#[cfg(test)]
+mod tests;

@@ -49,7 +49,6 @@ pub(super) fn step(page: &Page<'_>, pen: &Pen<'_>) -> Text {
     parts.push(position.lab_title.clone());
     parts.push(format!("step {} of {}", position.step_number, position.steps));
     let mut text = Text::new();
-    text.push(Line::new());
     text.push(title(&parts, pen));
     text.push(Line::indented(1, 3).with(Role::Strong, position.step_title.clone()));
     text.push(Line::new());

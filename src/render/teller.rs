@@ -1,7 +1,7 @@
 //! A stream of events as text. Pieces of output are put together to lines, so that a long one wraps and a masked one
 //! can be recognised as a whole.
 
-use super::document::{Line, Look, Text, paint};
+use super::document::{Look, Text, paint};
 use super::event;
 use super::mask::Masker;
 use crate::recipe::outcome::Outcome;
@@ -17,12 +17,14 @@ pub struct Teller {
     mask: Option<Masker>,
     /// The unfinished last line of output, and whether it is standard error.
     open: (String, bool),
+    /// Whether the last line that was told is empty, or none was.
+    gap: bool,
 }
 
 impl Teller {
     /// Nothing was told yet. A masked look gets a masker.
     pub fn new(look: Look) -> Self {
-        Self { look, mask: look.masked.then(Masker::new), open: (String::new(), false) }
+        Self { look, mask: look.masked.then(Masker::new), open: (String::new(), false), gap: true }
     }
 
     /// The masker of a masked run, to teach it what is known of the machine.
@@ -35,28 +37,35 @@ impl Teller {
         self.look.width = width;
     }
 
-    /// The text of one event, each line ended.
+    /// The text of one event, each line ended. An empty line stands before whatever begins something new.
     pub fn tell(&mut self, what: &Event) -> String {
-        if let Some(mask) = self.mask.as_mut() {
-            if matches!(what, Event::Output { .. }) {
-                return String::new();
+        let mut out = match what {
+            Event::Output { text, stderr } if self.mask.is_none() => self.piece(text, *stderr),
+            Event::Output { .. } | Event::ProbedBefore(_) => String::new(),
+            _ => {
+                let flushed = self.flush();
+                flushed + &paint(&self.document(what), &self.look)
             }
-            let copy = mask.event(what);
-            let mut text = Text::new();
-            if let Event::Ended(outcome) = &copy {
-                text.append(whole(outcome));
-            }
-            text.append(event::masked(&copy, &self.look, mask));
-            return paint(&text, &self.look);
+        };
+        if out.is_empty() {
+            return out;
         }
-        match what {
-            Event::Output { text, stderr } => self.piece(text, *stderr),
-            other => {
-                let mut out = self.flush();
-                out.push_str(&paint(&event::event(other, &self.look), &self.look));
-                out
-            }
+        if begins(what) && !self.gap {
+            out.insert(0, '\n');
         }
+        self.gap = out == "\n" || out.ends_with("\n\n");
+        out
+    }
+
+    fn document(&mut self, what: &Event) -> Text {
+        let Some(mask) = self.mask.as_mut() else { return event::event(what, &self.look) };
+        let copy = mask.event(what);
+        let mut text = Text::new();
+        if let Event::Ended(outcome) = &copy {
+            text.append(whole(outcome));
+        }
+        text.append(event::masked(&copy, &self.look, mask));
+        text
     }
 
     /// The unfinished last line, if there is one.
@@ -65,7 +74,8 @@ impl Teller {
         if text.is_empty() {
             return String::new();
         }
-        paint(&event::event(&Event::Output { text, stderr }, &self.look), &self.look)
+        self.gap = false;
+        paint(&event::output(&text, stderr), &self.look)
     }
 
     fn piece(&mut self, text: &str, stderr: bool) -> String {
@@ -78,19 +88,27 @@ impl Teller {
         if let Some(end) = self.open.0.rfind('\n') {
             let rest = self.open.0.split_off(end + 1);
             let text = std::mem::replace(&mut self.open.0, rest);
-            out.push_str(&paint(&event::event(&Event::Output { text, stderr }, &self.look), &self.look));
+            out.push_str(&paint(&event::output(&text, stderr), &self.look));
         }
         out
     }
 }
 
+/// Whether the event begins something new.
+const fn begins(what: &Event) -> bool {
+    matches!(
+        what,
+        Event::LabBegins { .. }
+            | Event::LabSkipped { .. }
+            | Event::StepBegins { .. }
+            | Event::Line { .. }
+            | Event::LabDone { .. }
+    )
+}
+
 /// The whole output of a command.
 fn whole(outcome: &Outcome) -> Text {
-    let mut text = Text::new();
-    for (output, stderr) in [(&outcome.stdout, false), (&outcome.stderr, true)] {
-        let output = Event::Output { text: output.clone(), stderr };
-        text.append(event::event(&output, &Look::default()));
-    }
-    text.lines.retain(|line: &Line| !line.spans.is_empty());
+    let mut text = event::output(&outcome.stdout, false);
+    text.append(event::output(&outcome.stderr, true));
     text
 }

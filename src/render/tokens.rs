@@ -1,5 +1,7 @@
 //! Whole tokens in text: finding them and replacing them, never a part of a longer word or number.
 
+use std::collections::BTreeSet;
+
 /// A session's directory and control group are named `rlab.PID.START`.
 const SESSION: &str = "rlab.";
 
@@ -89,32 +91,68 @@ pub(super) fn words(text: &str, words: &[(String, String)]) -> String {
     text
 }
 
+/// A whole number in a text.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Token<'a> {
+    /// Everything before it.
+    pub(super) before: &'a str,
+    /// Its digits.
+    pub(super) number: &'a str,
+    /// Everything after it.
+    pub(super) after: &'a str,
+}
+
+impl Token<'_> {
+    /// Its value; `None` for a number that is written with zeros in front, such as a mode.
+    pub(super) fn parse<T: std::str::FromStr>(&self) -> Option<T> {
+        if self.number.starts_with('0') && self.number.len() > 1 { None } else { self.number.parse().ok() }
+    }
+}
+
 /// Whole numbers replaced by what `name` says of them. `<pid-1>`, `1.5` and `v24163` hold no whole number.
-pub(super) fn numbers<'a>(text: &str, name: impl Fn(&str) -> Option<&'a str>) -> String {
+pub(super) fn numbers(text: &str, name: impl Fn(&Token<'_>) -> Option<String>) -> String {
     let bytes = text.as_bytes();
     let mut out = String::with_capacity(text.len());
     let mut at = 0;
-    while let Some(&byte) = bytes.get(at) {
+    while at < bytes.len() {
         let start = at;
         while bytes.get(at).is_some_and(|&byte| in_word(byte)) {
             at += 1;
         }
         if at == start {
             at += 1;
-            out.push(byte as char);
+            out.push_str(text.get(start..at).unwrap_or_default());
             continue;
         }
-        let token = text.get(start..at).unwrap_or_default();
-        let digit = |at: Option<usize>| at.and_then(|at| bytes.get(at)).is_some_and(u8::is_ascii_digit);
-        let decimal = (start > 0 && bytes.get(start - 1) == Some(&b'.') && digit(start.checked_sub(2)))
-            || (bytes.get(at) == Some(&b'.') && digit(Some(at + 1)));
-        let masked = start > 0 && bytes.get(start - 1) == Some(&b'-') && bytes.get(at) == Some(&b'>');
-        let named = if decimal || masked || !token.bytes().all(|byte| byte.is_ascii_digit()) {
-            None
-        } else {
-            name(token)
-        };
-        out.push_str(named.unwrap_or(token));
+        let (before, number, after) = (
+            text.get(..start).unwrap_or_default(),
+            text.get(start..at).unwrap_or_default(),
+            text.get(at..).unwrap_or_default(),
+        );
+        let digit = |c: char| c.is_ascii_digit();
+        let decimal = before.strip_suffix('.').is_some_and(|before| before.ends_with(digit))
+            || after.strip_prefix('.').is_some_and(|after| after.starts_with(digit));
+        let masked = before.ends_with('-') && after.starts_with('>');
+        let whole = !decimal && !masked && number.bytes().all(|byte| byte.is_ascii_digit());
+        match name(&Token { before, number, after }).filter(|_| whole) {
+            Some(name) => out.push_str(&name),
+            None => out.push_str(number),
+        }
+    }
+    out
+}
+
+/// What stands between backquotes replaced.
+pub(super) fn quoted(text: &str, name: impl Fn(&str) -> Option<String>) -> String {
+    let mut out = String::with_capacity(text.len());
+    for (at, part) in text.split('`').enumerate() {
+        if at > 0 {
+            out.push('`');
+        }
+        match name(part).filter(|_| at % 2 == 1) {
+            Some(name) => out.push_str(&name),
+            None => out.push_str(part),
+        }
     }
     out
 }
@@ -128,9 +166,17 @@ pub(super) fn sizes(text: &str) -> String {
     )
 }
 
-/// Counts of the host: `31 mounts, 84 processes`. One process is no count of a host.
-pub(super) fn host_counts(text: &str) -> String {
-    before_units(text, &["mounts", "processes"], |number| number != "0" && number != "1")
+/// Counts of the host and peaks: `31 mounts, 84 processes`, `the host has 84`, `peak 7335936 B`. One process is no
+/// count of a host.
+pub(super) fn host_counts(text: &str, listed: &BTreeSet<usize>) -> String {
+    let text = before_units(text, &["mounts", "processes"], |number| number != "0" && number != "1");
+    let text = before_units(&text, &["lines"], |number| {
+        number.parse().is_ok_and(|number: usize| listed.contains(&number))
+    });
+    numbers(&text, |token| {
+        let lead = ["the host has ", "peak "].iter().any(|lead| token.before.ends_with(lead));
+        lead.then(|| "<n>".to_owned())
+    })
 }
 
 /// Numbers that stand before one of these units become `<n>`.

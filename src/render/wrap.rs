@@ -94,7 +94,7 @@ pub(super) fn rows(line: &Line, look: &Look) -> Vec<Vec<Span>> {
     let flat: String = spans.iter().map(|span| span.text.as_str()).collect();
     let words: Vec<Word<'_>> = match line.breaks {
         Break::Words => WordSeparator::AsciiSpace.find_words(&flat).collect(),
-        Break::Commas => after_commas(&flat),
+        Break::Commas => after_commas(&flat, limit - hang.max(indent)),
     };
     let words = break_words(words, limit - hang.max(indent));
     let widths = [(limit - indent) as f64, (limit - hang) as f64];
@@ -125,16 +125,16 @@ fn finish(indent: usize, mut spans: Vec<Span>) -> Vec<Span> {
     spans
 }
 
-/// Words that end after a comma and its blanks.
-fn after_commas(text: &str) -> Vec<Word<'_>> {
+/// Words that end after a comma and its blanks; one that is wider than a row is taken apart at its blanks.
+fn after_commas(text: &str, room: usize) -> Vec<Word<'_>> {
     let mut words = Vec::new();
-    let mut start = 0;
-    for (at, _) in text.match_indices(", ") {
-        let end = at + 2;
-        words.extend(text.get(start..end).map(Word::from));
-        start = end;
+    for piece in text.split_inclusive(", ") {
+        if width(piece.trim_end()) <= room {
+            words.push(Word::from(piece));
+        } else {
+            words.extend(WordSeparator::AsciiSpace.find_words(piece));
+        }
     }
-    words.extend(text.get(start..).map(Word::from));
     words
 }
 

@@ -1,0 +1,191 @@
+//! Masked copies of everything that can be told. What the typed fields say is learnt first, then every text is
+//! masked. Numbers stay in their fields: [`super::event::masked`] and [`super::report`] write them as names.
+
+use super::mask::Masker;
+use super::{calls, tokens};
+use crate::error::Trouble;
+use crate::lab::check::Verdict;
+use crate::recipe::outcome::{
+    AblationTable, Call, CallResult, Composed, HostState, Job, LimitSeen, Outcome, Peek, Seen,
+};
+use crate::session::event::Event;
+
+impl Masker {
+    /// A masked copy of an outcome.
+    pub fn outcome(&mut self, outcome: &Outcome) -> Outcome {
+        self.learn_outcome(outcome);
+        let mut copy = outcome.clone();
+        copy.stdout = self.output(&outcome.stdout, outcome);
+        copy.stderr = self.output(&outcome.stderr, outcome);
+        copy.calls = self.calls(&copy.calls);
+        copy.limits = self.limits(&copy.limits);
+        copy.seen = copy.seen.map(|seen| self.seen(&seen));
+        if let Some(victim) = copy.memory.as_mut().and_then(|memory| memory.victim.as_mut()) {
+            victim.line = "<kernel log>".to_owned();
+        }
+        copy.millis = 0;
+        copy
+    }
+
+    /// A masked copy of an event.
+    pub fn event(&mut self, event: &Event) -> Event {
+        match event {
+            Event::Composed(what) => Event::Composed(self.composed(what)),
+            Event::Calls(what) => {
+                self.learn_calls(what);
+                Event::Calls(self.calls(what))
+            }
+            Event::Output { text, stderr } => Event::Output { text: self.paths(text), stderr: *stderr },
+            Event::Ended(what) => Event::Ended(self.outcome(what)),
+            Event::ProbedBefore(what) => Event::ProbedBefore(self.outcome(what)),
+            Event::BeforeAfter { before, after } => {
+                // Names count up in the order in which they are shown, and of `before` only the output is.
+                let after = self.outcome(after);
+                Event::BeforeAfter { before: before.as_ref().map(|before| self.outcome(before)), after }
+            }
+            Event::Judged(what) => Event::Judged(self.verdicts(what)),
+            Event::Jobs(what) => Event::Jobs(what.iter().map(|job| self.job(job)).collect()),
+            Event::Peeked(what) => Event::Peeked(self.peek(what)),
+            Event::Ablated(what) => Event::Ablated(self.ablation(what)),
+            Event::Map { host, peeks } => Event::Map {
+                host: self.host_state(host),
+                peeks: peeks.iter().map(|peek| self.peek(peek)).collect(),
+            },
+            Event::Recipe(parts) => Event::Recipe(
+                parts.iter().map(|(heading, body)| (heading.clone(), self.paths(body))).collect(),
+            ),
+            Event::Note(text) => Event::Note(self.text(text)),
+            Event::Trouble(what) => Event::Trouble(self.trouble(what)),
+            Event::LabSkipped { lab, title, trouble } => {
+                Event::LabSkipped { lab: lab.clone(), title: title.clone(), trouble: self.trouble(trouble) }
+            }
+            other => other.clone(),
+        }
+    }
+
+    /// What composing did, masked.
+    pub fn composed(&self, what: &Composed) -> Composed {
+        Composed {
+            calls: self.calls(&what.calls),
+            notes: what.notes.iter().map(|note| tokens::sizes(&self.text(note))).collect(),
+            limits: self.limits(&what.limits),
+        }
+    }
+
+    /// Verdicts, masked.
+    pub fn verdicts(&self, what: &[Verdict]) -> Vec<Verdict> {
+        what.iter()
+            .map(|verdict| Verdict { observed: self.text(&verdict.observed), ..verdict.clone() })
+            .collect()
+    }
+
+    /// Trouble, masked.
+    pub fn trouble(&self, what: &Trouble) -> Trouble {
+        Trouble {
+            what: self.text(&what.what),
+            causes: what.causes.iter().map(|cause| self.text(cause)).collect(),
+            hint: what.hint.as_ref().map(|hint| self.text(hint)),
+            exit: what.exit,
+        }
+    }
+
+    /// The table of `ablate`, masked.
+    pub fn ablation(&mut self, what: &AblationTable) -> AblationTable {
+        let mut copy = what.clone();
+        for cell in copy.rows.iter_mut().flat_map(|row| &mut row.cells) {
+            *cell = self.outcome(cell);
+        }
+        copy
+    }
+
+    fn learn_outcome(&mut self, outcome: &Outcome) {
+        self.learn_calls(&outcome.calls);
+        if let Some(seen) = &outcome.seen {
+            self.learn_seen(seen);
+        }
+        if let Some(victim) = outcome.memory.as_ref().and_then(|memory| memory.victim.as_ref()) {
+            self.name_pid(victim.pid);
+        }
+    }
+
+    fn learn_calls(&mut self, calls: &[Call]) {
+        for call in calls {
+            if let (true, CallResult::Value(pid)) = (calls::is_birth(&call.name), call.result)
+                && let Ok(pid) = i32::try_from(pid)
+            {
+                self.name_pid(pid);
+            }
+        }
+    }
+
+    fn learn_seen(&mut self, seen: &Seen) {
+        self.name_pid(seen.pid);
+        for pair in seen.namespaces.values() {
+            self.name_namespace(pair.host);
+            self.name_namespace(pair.inside);
+        }
+    }
+
+    fn calls(&self, calls: &[Call]) -> Vec<Call> {
+        calls.iter().map(|call| Call { args: self.args(call), ..call.clone() }).collect()
+    }
+
+    /// Arguments of a call: paths, and file descriptors, which depend on what else is open.
+    fn args(&self, call: &Call) -> String {
+        let args = self.paths(&call.args);
+        tokens::numbers(&args, |token| {
+            let descriptor = (token.before.is_empty() && calls::takes_descriptor(&call.name))
+                || token.before.ends_with("/proc/self/fd/");
+            let pid = token.before.ends_with("/proc/")
+                || (token.before.is_empty() && matches!(call.name.as_str(), "kill" | "pidfd_open"));
+            if descriptor {
+                Some("<fd>".to_owned())
+            } else {
+                token.parse().filter(|_| pid).map(|pid| self.pid(pid))
+            }
+        })
+    }
+
+    fn limits(&self, limits: &[LimitSeen]) -> Vec<LimitSeen> {
+        limits.iter().map(|limit| LimitSeen { file: self.paths(&limit.file), ..limit.clone() }).collect()
+    }
+
+    fn seen(&self, seen: &Seen) -> Seen {
+        let mut copy = seen.clone();
+        copy.root = self.paths(&copy.root);
+        for group in copy.cgroups.values_mut() {
+            *group = tokens::session_group(group);
+        }
+        if !seen.root_own {
+            copy.mounts.clear();
+            copy.root_entries.clear();
+        }
+        copy
+    }
+
+    fn job(&mut self, job: &Job) -> Job {
+        self.learn_seen(&job.seen);
+        Job { seen: self.seen(&job.seen), ..job.clone() }
+    }
+
+    fn peek(&mut self, peek: &Peek) -> Peek {
+        let job = self.job(&peek.job);
+        for process in &peek.processes {
+            self.name_pid(process.pid);
+        }
+        Peek { job, processes: peek.processes.clone() }
+    }
+
+    fn host_state(&mut self, host: &HostState) -> HostState {
+        self.host(host);
+        let mut copy = host.clone();
+        copy.hostname = "<host>".to_owned();
+        for group in &mut copy.groups {
+            group.path = self.paths(&group.path);
+        }
+        for directory in &mut copy.directories {
+            *directory = self.paths(directory);
+        }
+        copy
+    }
+}
