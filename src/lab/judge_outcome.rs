@@ -34,7 +34,7 @@ pub(super) fn judge_outcome(claim: &OutcomeClaim, outcome: &Outcome, evidence: &
         }
         OutcomeClaim::StdoutLines(number) => {
             let lines = outcome.stdout.lines().count();
-            Observation::new(number.holds(lines), counted(lines, "line of output"))
+            Observation::new(number.holds(lines), format!("{} of output", counted(lines, "line")))
         }
         OutcomeClaim::StderrContains(parts) => contains("error output", &outcome.stderr, parts),
         OutcomeClaim::Running(wanted) => running(outcome, *wanted, evidence),

@@ -77,7 +77,7 @@ fn processes(wanted: Processes, seen: &Seen, evidence: &Evidence<'_>) -> Observa
         Processes::Host => count >= 2 && u64::from(count) * 2 >= u64::from(on_host),
         Processes::None => count == 0,
     };
-    let text = format!("it sees {}", counted(count as usize, "process"));
+    let text = format!("it sees {}", counted(count, "process"));
     Observation::new(
         holds,
         if wanted == Processes::Host { format!("{text}, the host has {on_host}") } else { text },

@@ -21,10 +21,13 @@ pub(super) fn judge_state(claim: &StateClaim, evidence: &Evidence<'_>) -> Observ
             }
             // On v1 the same process is in one group a controller.
             let members: BTreeSet<i32> = now.groups.iter().flat_map(|group| group.members.clone()).collect();
-            Observation::new(number.holds(members.len()), counted(members.len(), "process in the group"))
+            Observation::new(
+                number.holds(members.len()),
+                format!("{} in the group", counted(members.len(), "process")),
+            )
         }
         StateClaim::Jobs(number) => {
-            Observation::new(number.holds(now.jobs), counted(now.jobs as usize, "background container"))
+            Observation::new(number.holds(now.jobs), counted(now.jobs, "background container"))
         }
         StateClaim::RootfsExists(wanted) => match now.directories.first() {
             Some(directory) => Observation::new(*wanted, directory.clone()),
@@ -58,7 +61,7 @@ fn host_unchanged(then: &HostState, now: &HostState) -> Observation {
 fn nothing_left(now: &HostState) -> Observation {
     let mut left: Vec<String> = strays(now).into_iter().collect();
     if now.jobs > 0 {
-        left.push(counted(now.jobs as usize, "background container"));
+        left.push(counted(now.jobs, "background container"));
     }
     left.extend(now.groups.iter().map(|group| group.path.clone()));
     left.extend(now.directories.iter().cloned());
@@ -71,19 +74,18 @@ fn nothing_left(now: &HostState) -> Observation {
 
 /// `31 mounts, 84 processes, 0 cgroups of ours`.
 fn summary(now: &HostState) -> String {
-    let groups = now.groups.len();
     format!(
-        "{}, {}, {groups} cgroup{} of ours",
+        "{}, {}, {} of ours",
         counted(now.mounts.len(), "mount"),
-        counted(now.processes as usize, "process"),
-        if groups == 1 { "" } else { "s" }
+        counted(now.processes, "process"),
+        counted(now.groups.len(), "cgroup")
     )
 }
 
 fn strays(now: &HostState) -> Option<String> {
     let first = now.strays.first()?;
-    let count = counted(now.strays.len(), "process out of a container");
-    Some(format!("{count}: {} `{}`", first.pid, shortened(&first.command)))
+    let count = counted(now.strays.len(), "process");
+    Some(format!("{count} out of a container: {} `{}`", first.pid, shortened(&first.command)))
 }
 
 /// What of `all` is not in `known`, a mount that stands twice counted twice.

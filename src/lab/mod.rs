@@ -22,6 +22,8 @@ mod judge_ablation;
 mod judge_outcome;
 mod judge_seen;
 mod judge_state;
+#[cfg(test)]
+mod judge_tests;
 pub mod lint;
 pub mod need;
 pub mod number;

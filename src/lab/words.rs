@@ -6,19 +6,15 @@ use nix::sys::signal::Signal;
 /// Characters of a quotation that are shown.
 const QUOTED: usize = 60;
 
-/// `1 process`, `84 processes`: the first word of the noun is the one that takes the plural.
-pub(super) fn counted(count: usize, noun: &str) -> String {
-    if count == 1 {
-        return format!("1 {noun}");
-    }
-    let (head, rest) = noun.split_once(' ').map_or((noun, ""), |(head, _)| (head, &noun[head.len()..]));
-    let head = match head {
-        // `background container`: here the second word does.
-        "background" => return format!("{count} {noun}s"),
-        "process" => "processes".to_owned(),
-        other => format!("{other}s"),
+/// `1 process`, `84 processes`.
+pub(super) fn counted(count: impl TryInto<u64>, noun: &str) -> String {
+    let count = count.try_into().unwrap_or(u64::MAX);
+    let ending = match noun {
+        _ if count == 1 => "",
+        _ if noun.ends_with('s') => "es",
+        _ => "s",
     };
-    format!("{count} {head}{rest}")
+    format!("{count} {noun}{ending}")
 }
 
 /// `bin dev etc proc sys`, or `nothing`.
@@ -73,10 +69,9 @@ mod tests {
 
     #[test]
     fn nouns_are_counted() {
-        assert_eq!(counted(1, "process in the group"), "1 process in the group");
-        assert_eq!(counted(0, "process in the group"), "0 processes in the group");
+        assert_eq!(counted(1, "process"), "1 process");
+        assert_eq!(counted(0, "process"), "0 processes");
         assert_eq!(counted(2, "mount"), "2 mounts");
-        assert_eq!(counted(2, "background container"), "2 background containers");
     }
 
     #[test]
