@@ -4,9 +4,9 @@
 //! All conditions on an outcome must hold of one and the same outcome; conditions on the machine hold now.
 
 use crate::lab::claim::{Cell, Change, OutcomeClaim, StateClaim};
-use crate::lab::judge_ablation::{changes_at, find_cell};
-use crate::lab::judge_outcome::judge_outcome;
-use crate::lab::judge_state::judge_state;
+use crate::lab::judge::ablation::{changes_at, find_cell};
+use crate::lab::judge::outcome::judge_outcome;
+use crate::lab::judge::state::judge_state;
 use crate::recipe::outcome::{AblationTable, HostState, Job, Outcome, Place};
 
 /// `[[step.check]]`.

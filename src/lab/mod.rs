@@ -7,27 +7,16 @@
 //! - [`check`]: a claim about outcomes or kernel state, and its verdict.
 //! - [`course`]: the labs that are built into the program.
 //! - [`lint`]: what a lab must have beyond being readable.
-//!
-//! `read` makes a [`Lab`](file::Lab) of a text, over the cursor in `fields`; `conditions` is the table of condition
-//! names; the `judge_*` files judge one condition each way.
+//! - [`read`]: a text becomes a [`Lab`](file::Lab), or every mistake in it.
+//! - `judge`: one condition each way.
 
 pub mod check;
 pub mod claim;
-mod conditions;
 pub mod course;
 pub mod diagnostic;
-mod fields;
 pub mod file;
-mod judge_ablation;
-mod judge_outcome;
-mod judge_seen;
-mod judge_state;
-#[cfg(test)]
-mod judge_tests;
+mod judge;
 pub mod lint;
 pub mod need;
 pub mod number;
 pub mod read;
-pub mod read_check;
-mod token;
-mod words;

@@ -7,7 +7,7 @@ use nix::sys::signal::Signal;
 const QUOTED: usize = 60;
 
 /// `1 process`, `84 processes`.
-pub(super) fn counted(count: impl TryInto<u64>, noun: &str) -> String {
+pub(in crate::lab) fn counted(count: impl TryInto<u64>, noun: &str) -> String {
     let count = count.try_into().unwrap_or(u64::MAX);
     let ending = match noun {
         _ if count == 1 => "",
@@ -18,12 +18,12 @@ pub(super) fn counted(count: impl TryInto<u64>, noun: &str) -> String {
 }
 
 /// `bin dev etc proc sys`, or `nothing`.
-pub(super) fn listed_names(names: &[String]) -> String {
+pub(in crate::lab) fn listed_names(names: &[String]) -> String {
     if names.is_empty() { "nothing".to_owned() } else { shortened(&names.join(" ")) }
 }
 
 /// The text on one line, at most [`QUOTED`] characters of it.
-pub(super) fn shortened(text: &str) -> String {
+pub(in crate::lab) fn shortened(text: &str) -> String {
     let one_line = text.split_whitespace().collect::<Vec<_>>().join(" ");
     if one_line.chars().count() <= QUOTED {
         return one_line;
@@ -34,19 +34,19 @@ pub(super) fn shortened(text: &str) -> String {
 }
 
 /// `SIGKILL`, or `signal 64` for one without a name.
-pub(super) fn signal_name(number: i32) -> String {
+pub(in crate::lab) fn signal_name(number: i32) -> String {
     Signal::try_from(number).map_or_else(|_| format!("signal {number}"), |signal| signal.as_str().to_owned())
 }
 
 /// The number of `SIGKILL` or `KILL`.
-pub(super) fn signal_number(name: &str) -> Option<i32> {
+pub(in crate::lab) fn signal_number(name: &str) -> Option<i32> {
     let upper = name.to_uppercase();
     let full = if upper.starts_with("SIG") { upper } else { format!("SIG{upper}") };
     Signal::iterator().find(|signal| signal.as_str() == full).map(|signal| signal as i32)
 }
 
 /// `EPERM`, or `errno 999` for one without a name.
-pub(super) fn errno_name(number: i32) -> String {
+pub(in crate::lab) fn errno_name(number: i32) -> String {
     match Errno::from_raw(number) {
         Errno::UnknownErrno => format!("errno {number}"),
         known => format!("{known:?}"),
@@ -54,12 +54,12 @@ pub(super) fn errno_name(number: i32) -> String {
 }
 
 /// The number of `EPERM`. Linux numbers its errnos from 1 to 133.
-pub(super) fn errno_number(name: &str) -> Option<i32> {
+pub(in crate::lab) fn errno_number(name: &str) -> Option<i32> {
     errnos().find(|(_, known)| known == name).map(|(number, _)| number)
 }
 
 /// Every errno that has a name.
-pub(super) fn errnos() -> impl Iterator<Item = (i32, String)> {
+pub(in crate::lab) fn errnos() -> impl Iterator<Item = (i32, String)> {
     (1..=133).filter(|number| Errno::from_raw(*number) != Errno::UnknownErrno).map(|n| (n, errno_name(n)))
 }
 

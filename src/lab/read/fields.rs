@@ -11,18 +11,18 @@ use toml::de::{DeTable, DeValue};
 use crate::lab::diagnostic::{Findings, did_you_mean, listed};
 
 /// A value with its place.
-pub(super) type Value<'t> = &'t Spanned<DeValue<'t>>;
+pub(in crate::lab) type Value<'t> = &'t Spanned<DeValue<'t>>;
 
 /// One table, and what its keys may be.
-pub(super) struct Fields<'t> {
+pub(in crate::lab) struct Fields<'t> {
     table: &'t DeTable<'t>,
     /// Where the table is; mistakes such as a missing key are shown there.
-    pub(super) span: Range<usize>,
+    pub(in crate::lab) span: Range<usize>,
 }
 
 impl<'t> Fields<'t> {
     /// Opens a table, and notes every key that is not one of these.
-    pub(super) fn open(
+    pub(in crate::lab) fn open(
         table: &'t DeTable<'t>,
         span: Range<usize>,
         keys: &[&str],
@@ -43,17 +43,17 @@ impl<'t> Fields<'t> {
     }
 
     /// The value of a key, if it is there.
-    pub(super) fn get(&self, key: &str) -> Option<Value<'t>> {
+    pub(in crate::lab) fn get(&self, key: &str) -> Option<Value<'t>> {
         self.table.get(key)
     }
 
     /// Where the key stands, or else the table.
-    pub(super) fn key_span(&self, key: &str) -> Range<usize> {
+    pub(in crate::lab) fn key_span(&self, key: &str) -> Range<usize> {
         self.table.get_key_value(key).map_or_else(|| self.span.clone(), |(key, _)| key.span())
     }
 
     /// Every key with its place and value, in the order of the text.
-    pub(super) fn entries(&self) -> Vec<(&'t str, Range<usize>, Value<'t>)> {
+    pub(in crate::lab) fn entries(&self) -> Vec<(&'t str, Range<usize>, Value<'t>)> {
         let mut entries: Vec<_> =
             self.table.iter().map(|(key, value)| (key.get_ref().as_ref(), key.span(), value)).collect();
         entries.sort_by_key(|(_, span, _)| span.start);
@@ -61,12 +61,12 @@ impl<'t> Fields<'t> {
     }
 
     /// A string.
-    pub(super) fn string(&self, key: &str, findings: &mut Findings<'_>) -> Option<&'t str> {
+    pub(in crate::lab) fn string(&self, key: &str, findings: &mut Findings<'_>) -> Option<&'t str> {
         string(key, self.get(key)?, findings)
     }
 
     /// A string that has to be there and not be blank; `what` it is for is told where it is missing.
-    pub(super) fn required(&self, key: &str, what: &str, findings: &mut Findings<'_>) -> String {
+    pub(in crate::lab) fn required(&self, key: &str, what: &str, findings: &mut Findings<'_>) -> String {
         match self.get(key) {
             None => findings.report(self.span.clone(), format!("`{key}` is missing: {what}"), None),
             Some(value) => {
@@ -81,12 +81,12 @@ impl<'t> Fields<'t> {
     }
 
     /// A whole number.
-    pub(super) fn integer(&self, key: &str, findings: &mut Findings<'_>) -> Option<i64> {
+    pub(in crate::lab) fn integer(&self, key: &str, findings: &mut Findings<'_>) -> Option<i64> {
         integer(key, self.get(key)?, findings)
     }
 
     /// A list of strings, each with its place.
-    pub(super) fn strings(
+    pub(in crate::lab) fn strings(
         &self,
         key: &str,
         findings: &mut Findings<'_>,
@@ -95,7 +95,7 @@ impl<'t> Fields<'t> {
     }
 
     /// A table below this one.
-    pub(super) fn table(
+    pub(in crate::lab) fn table(
         &self,
         key: &str,
         findings: &mut Findings<'_>,
@@ -111,7 +111,7 @@ impl<'t> Fields<'t> {
     }
 
     /// A list of tables below this one.
-    pub(super) fn tables(
+    pub(in crate::lab) fn tables(
         &self,
         key: &str,
         findings: &mut Findings<'_>,
@@ -133,7 +133,11 @@ impl<'t> Fields<'t> {
 }
 
 /// Reads a string.
-pub(super) fn string<'t>(key: &str, value: Value<'t>, findings: &mut Findings<'_>) -> Option<&'t str> {
+pub(in crate::lab) fn string<'t>(
+    key: &str,
+    value: Value<'t>,
+    findings: &mut Findings<'_>,
+) -> Option<&'t str> {
     match value.get_ref() {
         DeValue::String(text) => Some(text.as_ref()),
         other => {
@@ -144,7 +148,7 @@ pub(super) fn string<'t>(key: &str, value: Value<'t>, findings: &mut Findings<'_
 }
 
 /// Reads a whole number.
-pub(super) fn integer(key: &str, value: Value<'_>, findings: &mut Findings<'_>) -> Option<i64> {
+pub(in crate::lab) fn integer(key: &str, value: Value<'_>, findings: &mut Findings<'_>) -> Option<i64> {
     match value.get_ref() {
         DeValue::Integer(number) => {
             let read = i64::from_str_radix(number.as_str(), number.radix()).ok();
@@ -161,7 +165,7 @@ pub(super) fn integer(key: &str, value: Value<'_>, findings: &mut Findings<'_>) 
 }
 
 /// Reads `true` or `false`.
-pub(super) fn boolean(key: &str, value: Value<'_>, findings: &mut Findings<'_>) -> Option<bool> {
+pub(in crate::lab) fn boolean(key: &str, value: Value<'_>, findings: &mut Findings<'_>) -> Option<bool> {
     match value.get_ref() {
         DeValue::Boolean(yes) => Some(*yes),
         other => {
@@ -172,7 +176,7 @@ pub(super) fn boolean(key: &str, value: Value<'_>, findings: &mut Findings<'_>) 
 }
 
 /// Reads a list of strings.
-pub(super) fn strings<'t>(
+pub(in crate::lab) fn strings<'t>(
     key: &str,
     value: Value<'t>,
     findings: &mut Findings<'_>,
@@ -185,7 +189,7 @@ pub(super) fn strings<'t>(
 }
 
 /// Notes a value of the wrong type.
-pub(super) fn mistaken(
+pub(in crate::lab) fn mistaken(
     key: &str,
     wanted: &str,
     at: Value<'_>,

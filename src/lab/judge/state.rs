@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::lab::check::{Evidence, Observation};
 use crate::lab::claim::StateClaim;
-use crate::lab::words::{counted, shortened};
+use crate::lab::judge::words::{counted, shortened};
 use crate::recipe::outcome::HostState;
 
 /// Judges one condition.
-pub(super) fn judge_state(claim: &StateClaim, evidence: &Evidence<'_>) -> Observation {
+pub(in crate::lab) fn judge_state(claim: &StateClaim, evidence: &Evidence<'_>) -> Observation {
     let now = evidence.host_now;
     match claim {
         StateClaim::CgroupExists(wanted) => match now.groups.first() {

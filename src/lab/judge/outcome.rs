@@ -2,13 +2,17 @@
 
 use crate::lab::check::{Evidence, Observation};
 use crate::lab::claim::{LimitClaim, MemoryClaim, OutcomeClaim};
-use crate::lab::judge_seen::judge_seen;
-use crate::lab::words::{counted, errno_name, shortened, signal_name};
+use crate::lab::judge::seen::judge_seen;
+use crate::lab::judge::words::{counted, errno_name, shortened, signal_name};
 use crate::recipe::ingredient::Resource;
 use crate::recipe::outcome::{Call, CallResult, End, LimitSeen, MemorySeen, Outcome};
 
 /// Judges one condition of one outcome.
-pub(super) fn judge_outcome(claim: &OutcomeClaim, outcome: &Outcome, evidence: &Evidence<'_>) -> Observation {
+pub(in crate::lab) fn judge_outcome(
+    claim: &OutcomeClaim,
+    outcome: &Outcome,
+    evidence: &Evidence<'_>,
+) -> Observation {
     match claim {
         OutcomeClaim::Exit(number) => {
             let holds = matches!(outcome.end, End::Exited(code) if number.holds(code));
@@ -55,7 +59,7 @@ pub(super) fn judge_outcome(claim: &OutcomeClaim, outcome: &Outcome, evidence: &
 }
 
 /// How it ended, in words.
-pub(super) fn ended(outcome: &Outcome) -> String {
+pub(in crate::lab) fn ended(outcome: &Outcome) -> String {
     match outcome.end {
         End::Exited(code) => format!("exit status {code}"),
         End::Signaled(signal) => format!("killed by {}, status {}", signal_name(signal), 128 + signal),
@@ -165,7 +169,7 @@ fn peak(memory: &MemorySeen, holds: impl Fn(u64) -> bool) -> Observation {
 }
 
 /// Two observations as one: both must hold.
-pub(super) fn both(one: Observation, other: Observation) -> Observation {
+pub(in crate::lab) fn both(one: Observation, other: Observation) -> Observation {
     Observation {
         holds: one.holds && other.holds,
         known: one.known && other.known,

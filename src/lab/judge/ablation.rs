@@ -2,12 +2,15 @@
 
 use crate::lab::check::{Evidence, Observation};
 use crate::lab::claim::{Cell, Change};
-use crate::lab::judge_outcome::ended;
-use crate::lab::words::{counted, shortened};
+use crate::lab::judge::outcome::ended;
+use crate::lab::judge::words::{counted, shortened};
 use crate::recipe::outcome::{AblationTable, End, Outcome};
 
 /// The outcome of a cell, or why there is none.
-pub(super) fn find_cell<'a>(cell: &Cell, evidence: &Evidence<'a>) -> Result<&'a Outcome, Observation> {
+pub(in crate::lab) fn find_cell<'a>(
+    cell: &Cell,
+    evidence: &Evidence<'a>,
+) -> Result<&'a Outcome, Observation> {
     let (table, column) = column(&cell.probe, evidence)?;
     let row = table.rows.iter().find(|row| row.name == cell.row);
     row.and_then(|row| row.cells.get(column))
@@ -15,7 +18,7 @@ pub(super) fn find_cell<'a>(cell: &Cell, evidence: &Evidence<'a>) -> Result<&'a 
 }
 
 /// Judges that the answer of a probe changes for the first time in one row.
-pub(super) fn changes_at(change: &Change, evidence: &Evidence<'_>) -> Observation {
+pub(in crate::lab) fn changes_at(change: &Change, evidence: &Evidence<'_>) -> Observation {
     let (table, column) = match column(&change.probe, evidence) {
         Ok(found) => found,
         Err(missing) => return missing,

@@ -2,13 +2,13 @@
 
 use crate::lab::check::{Evidence, Observation};
 use crate::lab::claim::{Owner, Processes, SeenClaim};
-use crate::lab::judge_outcome::both;
-use crate::lab::words::{counted, listed_names};
+use crate::lab::judge::outcome::both;
+use crate::lab::judge::words::{counted, listed_names};
 use crate::recipe::ingredient::Namespace;
 use crate::recipe::outcome::Seen;
 
 /// Judges one condition.
-pub(super) fn judge_seen(claim: &SeenClaim, seen: &Seen, evidence: &Evidence<'_>) -> Observation {
+pub(in crate::lab) fn judge_seen(claim: &SeenClaim, seen: &Seen, evidence: &Evidence<'_>) -> Observation {
     match claim {
         SeenClaim::ProcessesSeen(wanted) => processes(*wanted, seen, evidence),
         SeenClaim::PidInside(number) => Observation::new(number.holds(seen.pid_inside()), pids(seen)),

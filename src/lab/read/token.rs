@@ -6,7 +6,12 @@ use std::ops::Range;
 ///
 /// `token` is where the string stands, with its quotes; `value` is what it means. Where the place cannot be told (a
 /// string over several lines with escapes) it is the whole token.
-pub(super) fn word_in_token(source: &str, token: Range<usize>, value: &str, at: usize) -> Range<usize> {
+pub(in crate::lab) fn word_in_token(
+    source: &str,
+    token: Range<usize>,
+    value: &str,
+    at: usize,
+) -> Range<usize> {
     let Some(raw) = source.get(token.clone()) else { return token };
     let (quotes, basic) = match raw {
         _ if raw.starts_with("\"\"\"") => (3, true),

@@ -1,4 +1,15 @@
 //! Reading a lab file: format 1.
+//!
+//! - `fields`: one table, key by key.
+//! - `check`, `conditions`: the checks of a step.
+//! - `token`: where a word inside a string stands in the file.
+
+pub(in crate::lab) mod check;
+pub(in crate::lab) mod conditions;
+pub(in crate::lab) mod fields;
+mod token;
+
+pub use crate::lab::read::check::check_keys;
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -6,10 +17,10 @@ use std::ops::Range;
 use toml::de::DeTable;
 
 use crate::lab::diagnostic::{Diagnostic, Findings, nearest_or_all};
-use crate::lab::fields::Fields;
 use crate::lab::file::{Ablation, AblationRow, Answer, Lab, LabLine, Measure, Need, Predict, Step};
-use crate::lab::read_check::read_checks;
-use crate::lab::token::word_in_token;
+use crate::lab::read::check::read_checks;
+use crate::lab::read::fields::Fields;
+use crate::lab::read::token::word_in_token;
 use crate::recipe::line::Line;
 
 /// The keys of a lab.

@@ -6,10 +6,10 @@ use toml::de::DeValue;
 
 use crate::lab::check::Check;
 use crate::lab::claim::{Cell, Change, OutcomeClaim};
-use crate::lab::conditions::{CONDITIONS, Condition};
 use crate::lab::diagnostic::{Findings, nearest_or_all};
-use crate::lab::fields::{Fields, mistaken, string};
 use crate::lab::file::Ablation;
+use crate::lab::read::conditions::{CONDITIONS, Condition};
+use crate::lab::read::fields::{Fields, mistaken, string};
 use crate::recipe::outcome::Place;
 
 /// The keys of a check that are not conditions by themselves.
@@ -21,7 +21,7 @@ pub fn check_keys() -> Vec<&'static str> {
 }
 
 /// Reads every `[[step.check]]` of a step.
-pub(super) fn read_checks(
+pub(in crate::lab) fn read_checks(
     step: &Fields<'_>,
     ablation: Option<&Ablation>,
     findings: &mut Findings<'_>,

@@ -8,13 +8,13 @@ use toml::de::{DeTable, DeValue};
 
 use crate::lab::claim::{LimitClaim, MemoryClaim, OutcomeClaim, Owner, Processes, SeenClaim, StateClaim};
 use crate::lab::diagnostic::{Findings, listed, nearest_or_all};
-use crate::lab::fields::{Value, boolean, integer, mistaken, string, strings};
+use crate::lab::judge::words::{errno_number, errnos, signal_number};
 use crate::lab::number::Number;
-use crate::lab::words::{errno_number, errnos, signal_number};
+use crate::lab::read::fields::{Value, boolean, integer, mistaken, string, strings};
 use crate::recipe::ingredient::{Namespace, Resource};
 
 /// One condition, read.
-pub(super) enum Condition {
+pub(in crate::lab) enum Condition {
     Outcome(OutcomeClaim),
     State(StateClaim),
 }
@@ -22,7 +22,7 @@ pub(super) enum Condition {
 type Read = fn(&str, Value<'_>, &mut Findings<'_>) -> Option<Condition>;
 
 /// Every condition. `call` is read with `errno`, and `changes` and `cell` with the ablation table.
-pub(super) const CONDITIONS: &[(&str, Read)] = &[
+pub(in crate::lab) const CONDITIONS: &[(&str, Read)] = &[
     ("exit", |k, v, f| Some(outcome(OutcomeClaim::Exit(number(k, v, f)?)))),
     ("status", |k, v, f| Some(outcome(OutcomeClaim::Status(number(k, v, f)?)))),
     ("signal", |k, v, f| Some(outcome(OutcomeClaim::Signal(signal(k, v, f)?)))),
