@@ -107,8 +107,8 @@ pub enum SeenClaim {
     Mounted(BTreeMap<String, String>),
     /// `not_mounted`: nothing is mounted at any of these.
     NotMounted(BTreeSet<String>),
-    /// `capability`: by number and name, whether it is in effect.
-    Capabilities(BTreeMap<(u8, String), bool>),
+    /// `capability`: by canonical name, whether it is in effect.
+    Capabilities(BTreeMap<&'static str, bool>),
 }
 
 /// A condition on the machine as it is now.

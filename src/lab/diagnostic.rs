@@ -6,6 +6,7 @@ use std::ops::Range;
 use unicode_width::UnicodeWidthChar;
 
 use crate::error::Trouble;
+use crate::recipe::nearest::nearest;
 
 /// One mistake in a lab file. Its [`Display`](fmt::Display) shows the line with a caret under the mistake.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
@@ -124,21 +125,10 @@ fn floor(text: &str, at: usize) -> usize {
     at
 }
 
-/// `did you mean …` for a word that is nearly one of these.
-pub(super) fn did_you_mean<'w>(word: &str, known: impl IntoIterator<Item = &'w str>) -> Option<&'w str> {
-    let word = word.to_lowercase();
-    known
-        .into_iter()
-        .map(|candidate| (strsim::damerau_levenshtein(&word, &candidate.to_lowercase()), candidate))
-        .filter(|(distance, candidate)| *distance <= (candidate.chars().count().max(3)) / 3)
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, candidate)| candidate)
-}
-
 /// The hint for a word that is not known: the nearest one, or else all of them.
 pub(super) fn nearest_or_all(word: &str, known: &[&str]) -> String {
-    match did_you_mean(word, known.iter().copied()) {
-        Some(nearest) => format!("did you mean `{nearest}`?"),
+    match nearest(word, known.iter().copied()) {
+        Some(near) => format!("did you mean `{near}`?"),
         None => format!("one of {}", listed(known)),
     }
 }
@@ -184,11 +174,5 @@ mod tests {
     fn a_place_past_the_end_or_inside_a_character_is_shown_all_the_same() {
         assert!(shown("é", 1..1, None).contains(":1:1"));
         assert!(shown("ab\n", 99..200, None).contains(":2:1"));
-    }
-
-    #[test]
-    fn only_a_near_word_is_suggested() {
-        assert_eq!(did_you_mean("tyr", ["title", "try", "type"]), Some("try"));
-        assert_eq!(did_you_mean("colour", ["title", "try", "type"]), None);
     }
 }

@@ -4,6 +4,7 @@ use crate::lab::check::{Evidence, Observation};
 use crate::lab::claim::{Owner, Processes, SeenClaim};
 use crate::lab::judge::outcome::both;
 use crate::lab::judge::words::{counted, listed_names};
+use crate::recipe::capability::number;
 use crate::recipe::ingredient::Namespace;
 use crate::recipe::outcome::Seen;
 
@@ -43,8 +44,8 @@ pub(in crate::lab) fn judge_seen(claim: &SeenClaim, seen: &Seen, evidence: &Evid
             let found = mounted(target, seen);
             Observation::new(found.is_none(), mount_text(target, found))
         })),
-        SeenClaim::Capabilities(wanted) => all(wanted.iter().map(|((number, name), wanted)| {
-            let has = seen.cap_eff >> (number & 63) & 1 == 1;
+        SeenClaim::Capabilities(wanted) => all(wanted.iter().map(|(name, wanted)| {
+            let has = number(name).is_some_and(|bit| seen.cap_eff >> bit & 1 == 1);
             Observation::new(has == *wanted, format!("{} {name}", if has { "it has" } else { "it lacks" }))
         })),
     }

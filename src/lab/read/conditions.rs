@@ -11,7 +11,9 @@ use crate::lab::diagnostic::{Findings, listed, nearest_or_all};
 use crate::lab::judge::words::{errno_number, errnos, signal_number};
 use crate::lab::number::Number;
 use crate::lab::read::fields::{Value, boolean, integer, mistaken, string, strings};
+use crate::recipe::capability;
 use crate::recipe::ingredient::{Namespace, Resource};
+use crate::recipe::nearest::nearest;
 
 /// One condition, read.
 pub(in crate::lab) enum Condition {
@@ -48,6 +50,7 @@ pub(in crate::lab) const CONDITIONS: &[(&str, Read)] = &[
     ("peak_at_least", |k, v, f| Some(memory(MemoryClaim::PeakAtLeast(bytes(k, v, f)?)))),
     ("peak_at_most", |k, v, f| Some(memory(MemoryClaim::PeakAtMost(bytes(k, v, f)?)))),
     ("victim", |k, v, f| Some(memory(MemoryClaim::Victim(string(k, v, f)?.to_owned())))),
+    ("capability", |k, v, f| Some(seen(SeenClaim::Capabilities(capabilities(k, v, f)?)))),
     ("cgroup_exists", |k, v, f| Some(Condition::State(StateClaim::CgroupExists(boolean(k, v, f)?)))),
     ("cgroup_members", |k, v, f| Some(Condition::State(StateClaim::CgroupMembers(number(k, v, f)?)))),
     ("jobs", |k, v, f| Some(Condition::State(StateClaim::Jobs(number(k, v, f)?)))),
@@ -123,7 +126,7 @@ fn errno(key: &str, value: Value<'_>, f: &mut Findings<'_>) -> Option<i32> {
     let read = errno_number(name);
     if read.is_none() {
         let all: Vec<String> = errnos().map(|(_, name)| name).collect();
-        let near = crate::lab::diagnostic::did_you_mean(name, all.iter().map(String::as_str));
+        let near = nearest(name, all.iter().map(String::as_str));
         let hint = near.map_or_else(
             || "a name from errno(3), such as `EPERM`".to_owned(),
             |near| format!("did you mean `{near}`?"),
@@ -273,6 +276,25 @@ fn limits(key: &str, value: Value<'_>, f: &mut Findings<'_>) -> Option<BTreeMap<
             _ => LimitClaim::Number(number(name, value, f)?),
         };
         claimed.insert(resource, claim);
+    }
+    Some(claimed)
+}
+
+fn capabilities(key: &str, value: Value<'_>, f: &mut Findings<'_>) -> Option<BTreeMap<&'static str, bool>> {
+    let mut claimed = BTreeMap::new();
+    for (name, span, value) in entries(key, "{ CAP_SYS_CHROOT = false }", value, f)? {
+        match capability::canonical(name) {
+            Some(canonical) => {
+                claimed.insert(canonical, boolean(name, value, f)?);
+            }
+            None => {
+                let hint = capability::near(name).map_or_else(
+                    || "a name from capabilities(7), such as `CAP_SYS_CHROOT`".to_owned(),
+                    |near| format!("did you mean `{near}`?"),
+                );
+                f.report(span, format!("unknown capability `{}`", name.escape_debug()), Some(hint));
+            }
+        }
     }
     Some(claimed)
 }

@@ -8,7 +8,8 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use crate::lab::diagnostic::{Findings, did_you_mean, listed};
+use crate::lab::diagnostic::{Findings, listed};
+use crate::recipe::nearest::nearest;
 
 /// A value with its place.
 pub(in crate::lab) type Value<'t> = &'t Spanned<DeValue<'t>>;
@@ -32,8 +33,8 @@ impl<'t> Fields<'t> {
         for key in table.keys() {
             let name = key.get_ref().as_ref();
             if !keys.contains(&name) {
-                let hint = match did_you_mean(name, keys.iter().copied()) {
-                    Some(nearest) => format!("did you mean `{nearest}`?"),
+                let hint = match nearest(name, keys.iter().copied()) {
+                    Some(near) => format!("did you mean `{near}`?"),
                     None => format!("{of} has {}", listed(keys)),
                 };
                 findings.report(key.span(), format!("unknown key `{name}`"), Some(hint));

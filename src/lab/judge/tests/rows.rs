@@ -142,6 +142,13 @@ fn of_the_process() -> Vec<Row> {
             }),
             "tmpfs on /proc",
         ),
+        (
+            "capability = { CAP_CHOWN = true, sys_chroot = false }",
+            Case::new(),
+            "it has CAP_CHOWN, it lacks CAP_SYS_CHROOT",
+            unseen(|seen| seen.cap_eff = 1 << 18 | 1),
+            "it has CAP_SYS_CHROOT",
+        ),
         ("not_mounted = [\"/proc\"]", as_on_host(), "nothing on /proc", Case::new(), "proc on /proc"),
     ]
 }
