@@ -62,8 +62,9 @@ impl Recipe {
                 Line::Empty => {}
                 Line::Add(ingredient) => recipe.add(ingredient)?,
                 _ => {
-                    return Err(Trouble::usage(format!("`{text}` is not an ingredient"))
-                        .hint("ingredients are rootfs chroot pivot_root unshare mount cgroup hostname capdrop"));
+                    return Err(Trouble::usage(format!("`{text}` is not an ingredient")).hint(
+                        "ingredients are rootfs chroot pivot_root unshare mount cgroup hostname capdrop",
+                    ));
                 }
             }
         }
@@ -84,7 +85,9 @@ impl Recipe {
             }
             Ingredient::Hostname(_) if !self.namespaces().contains(&Namespace::Uts) => {
                 return Err(Trouble::usage(format!("`{ingredient}` would rename the host"))
-                    .because("the host name belongs to the UTS namespace, and that is still the one of the host")
+                    .because(
+                        "the host name belongs to the UTS namespace, and that is still the one of the host",
+                    )
                     .hint(format!("type `unshare --uts`, then `{ingredient}`")));
             }
             _ => {}
@@ -102,7 +105,9 @@ impl Recipe {
             Ingredient::Chroot | Ingredient::PivotRoot => {
                 self.replace(|known| matches!(known, Ingredient::Chroot | Ingredient::PivotRoot), ingredient);
             }
-            Ingredient::Hostname(_) => self.replace(|known| matches!(known, Ingredient::Hostname(_)), ingredient),
+            Ingredient::Hostname(_) => {
+                self.replace(|known| matches!(known, Ingredient::Hostname(_)), ingredient)
+            }
         }
         Ok(())
     }

@@ -4,7 +4,7 @@ use super::{Recipe, RootChange};
 use crate::error::{Result, Trouble};
 use crate::recipe::capability;
 use crate::recipe::ingredient::{Ingredient, Namespace};
-use crate::recipe::line::{limited_resource, unshare_flags, UnshareFlag};
+use crate::recipe::line::{UnshareFlag, limited_resource, unshare_flags};
 use crate::recipe::nearest::nearest;
 
 /// Takes `what` out and says what it was, as the line that would add it again.
@@ -40,7 +40,8 @@ pub(super) fn take_out(recipe: &mut Recipe, what: &str) -> Result<String> {
 
 /// Takes out every ingredient that matches.
 fn whole(recipe: &mut Recipe, what: &str, is: impl Fn(&Ingredient) -> bool) -> Result<String> {
-    let lines: Vec<String> = recipe.ingredients.iter().filter(|known| is(known)).map(ToString::to_string).collect();
+    let lines: Vec<String> =
+        recipe.ingredients.iter().filter(|known| is(known)).map(ToString::to_string).collect();
     if lines.is_empty() {
         return Err(missing(recipe, what));
     }

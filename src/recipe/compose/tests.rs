@@ -24,7 +24,10 @@ fn every_line_of_the_full_container_goes_in() {
 #[test]
 fn a_later_ingredient_changes_the_one_that_is_there() {
     assert_eq!(lines(&["rootfs", "chroot", "pivot_root", "rootfs host"]), ["rootfs host", "pivot_root"]);
-    assert_eq!(lines(&["cgroup", "cgroup memory.max=7M pids.max=9", "cgroup memory.max=max"]), ["cgroup memory.max=max pids.max=9"]);
+    assert_eq!(
+        lines(&["cgroup", "cgroup memory.max=7M pids.max=9", "cgroup memory.max=max"]),
+        ["cgroup memory.max=max pids.max=9"]
+    );
     assert_eq!(lines(&["capdrop kill", "capdrop sys_chroot"]), ["capdrop CAP_KILL CAP_SYS_CHROOT"]);
     assert_eq!(lines(&["capdrop kill", "capdrop all", "capdrop kill"]), ["capdrop all"]);
     assert_eq!(lines(&["unshare --uts", "hostname a", "hostname b"]), ["unshare --uts", "hostname b"]);
@@ -37,7 +40,10 @@ fn a_proc_older_than_the_pid_namespace_stays_older() {
     assert_eq!(lines(&early), ["unshare --uts", "mount -t proc proc /proc", "unshare --pid"]);
     assert_eq!(recipe(&early).summary(), "proc+pid+uts");
     // A namespace that changes nothing about proc may join the first.
-    assert_eq!(lines(&["unshare --pid", "mount -t proc proc /proc", "unshare --ipc"])[0], "unshare --pid --ipc");
+    assert_eq!(
+        lines(&["unshare --pid", "mount -t proc proc /proc", "unshare --ipc"])[0],
+        "unshare --pid --ipc"
+    );
     // The same proc again, now younger.
     let again = [&early[..], &["mount -t proc proc /proc"]].concat();
     assert_eq!(lines(&again), ["unshare --uts", "unshare --pid", "mount -t proc proc /proc"]);
@@ -46,7 +52,8 @@ fn a_proc_older_than_the_pid_namespace_stays_older() {
 
 #[test]
 fn lines_compose_the_same_recipe_again() {
-    for text in [Recipe::FULL, &["unshare --uts", "mount -t proc proc /proc", "unshare --pid", "hostname x"]] {
+    for text in [Recipe::FULL, &["unshare --uts", "mount -t proc proc /proc", "unshare --pid", "hostname x"]]
+    {
         let first = recipe(text);
         assert_eq!(Recipe::read(first.lines().iter().map(String::as_str)).unwrap(), first);
     }
@@ -54,7 +61,9 @@ fn lines_compose_the_same_recipe_again() {
 
 #[test]
 fn what_needs_another_ingredient_says_which() {
-    for (line, mend) in [("chroot", "type `rootfs`"), ("pivot_root", "type `rootfs`"), ("hostname x", "type `unshare --uts`")] {
+    for (line, mend) in
+        [("chroot", "type `rootfs`"), ("pivot_root", "type `rootfs`"), ("hostname x", "type `unshare --uts`")]
+    {
         let error = Recipe::read([line]).unwrap_err();
         assert!(error.hint.unwrap().starts_with(mend), "{line}");
     }
