@@ -1,1 +1,19 @@
 //! The only room that talks to the kernel: thin typed wrappers, one file a primitive.
+//!
+//! - [`call`]: a system call as data: number, prepared arguments, and its text in strace's notation.
+//! - [`launch`]: clone3 and the child between clone3 and execve. The only file with `unsafe`.
+//! - [`cgroup`]: where each controller lives on this machine, v1 or v2, and its files.
+//! - [`proc`]: what /proc says of a process.
+//! - [`kmsg`]: the kernel's own log, for the line about an out-of-memory kill.
+//! - [`tree`]: directories that are made and removed without following links or crossing mounts.
+//! - [`signals`]: the signals that end a run, read from a descriptor.
+//! - [`terminal`]: who owns the foreground of the terminal.
+
+pub mod call;
+pub mod cgroup;
+pub mod kmsg;
+pub mod launch;
+pub mod proc;
+pub mod signals;
+pub mod terminal;
+pub mod tree;

@@ -5,6 +5,8 @@
 
 use std::collections::BTreeMap;
 
+use nix::errno::Errno;
+
 use crate::recipe::ingredient::{Namespace, Resource};
 use crate::recipe::machine::CgroupVersion;
 
@@ -44,13 +46,18 @@ pub enum End {
 }
 
 impl End {
-    /// The status a shell shows in `$?`: 128 + signal for a kill; 125 where the sandbox was refused (126 and 127
-    /// when the refused call was execve); none for a process that still runs.
-    pub const fn status(self) -> Option<i32> {
+    /// The status a shell shows in `$?`: 128 + signal for a kill; for a program that never ran 127 where it is not
+    /// there, 126 where it cannot be run, and 125 where a call before it was refused; none for one that still runs.
+    /// `calls` are the calls of the same run.
+    pub fn status(self, calls: &[Call]) -> Option<i32> {
         match self {
             Self::Exited(code) => Some(code),
             Self::Signaled(signal) => Some(128 + signal),
-            Self::Refused(_) => Some(125),
+            Self::Refused(errno) => Some(match calls.last() {
+                Some(call) if call.name == "execve" && errno == Errno::ENOENT as i32 => 127,
+                Some(call) if call.name == "execve" => 126,
+                _ => 125,
+            }),
             Self::Running => None,
         }
     }

@@ -1,1 +1,30 @@
 //! Runs a plan for real: rootfs, launch, supervise, observe, clean up.
+//!
+//! - [`machine`]: the facts about this machine.
+//! - [`owner`]: whose things are whose: names that carry the owner's PID and start time, and collecting what a dead
+//!   owner left.
+//! - [`rootfs`]: the container's file system: which tools, with which libraries.
+//! - [`standing`]: what stands on the host between two lines: the root directory and the control group.
+//! - [`group`]: the control group.
+//! - [`program`]: a plan becomes prepared system calls.
+//! - [`launch`]: a process is born, watched, and its end told.
+//! - [`observe`]: what the host sees of a process, and of itself.
+//! - [`memory`]: the kill counter, the peak, the victim.
+//! - [`jobs`]: containers that stay.
+//! - [`session`]: all of it together, for one session.
+//! - [`oneshot`]: one command under a recipe, nothing else (`rlab exec`).
+
+pub mod group;
+pub mod jobs;
+pub mod launch;
+pub mod machine;
+pub mod memory;
+pub mod observe;
+pub mod oneshot;
+pub mod owner;
+pub mod program;
+pub mod rootfs;
+pub mod session;
+pub mod standing;
+
+pub use session::Sandbox;

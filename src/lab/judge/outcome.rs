@@ -19,7 +19,7 @@ pub(in crate::lab) fn judge_outcome(
             Observation::new(holds, ended(outcome))
         }
         OutcomeClaim::Status(number) => {
-            let holds = status(outcome).is_some_and(|status| number.holds(status));
+            let holds = outcome.end.status(&outcome.calls).is_some_and(|status| number.holds(status));
             Observation::new(holds, ended(outcome))
         }
         OutcomeClaim::Signal(signal) => {
@@ -68,16 +68,6 @@ pub(in crate::lab) fn ended(outcome: &Outcome) -> String {
             None => format!("the launch was refused: {}", errno_name(errno)),
         },
         End::Running => "still running".to_owned(),
-    }
-}
-
-/// `$?`. A shell says 127 for a program that is not there and 126 for one that cannot be run.
-fn status(outcome: &Outcome) -> Option<i32> {
-    match (outcome.end, outcome.calls.last()) {
-        (End::Refused(errno), Some(call)) if call.name == "execve" => {
-            Some(if errno == nix::errno::Errno::ENOENT as i32 { 127 } else { 126 })
-        }
-        (end, _) => end.status(),
     }
 }
 

@@ -1,0 +1,189 @@
+//! Directories that are made and removed without following links or crossing mounts.
+
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::path::Path;
+
+use nix::dir::{Dir, Type};
+use nix::errno::Errno;
+use nix::fcntl::{AtFlags, OFlag, OpenHow, ResolveFlag};
+use nix::sys::stat::{FileStat, Mode, SFlag, fstat, fstatat};
+use nix::unistd::{UnlinkatFlags, unlinkat};
+
+/// The mount points at or under a path, in this process's mount namespace.
+///
+/// # Errors
+/// When /proc/self/mountinfo cannot be read: then nothing may be removed.
+pub fn mounts_under(path: &Path) -> io::Result<Vec<String>> {
+    let mounts = super::proc::mounts(0)?;
+    Ok(mounts
+        .into_iter()
+        .map(|mount| mount.target)
+        .filter(|target| Path::new(target).starts_with(path))
+        .collect())
+}
+
+/// Removes a directory and everything in it. Links are removed, not followed; what lies on another file system is
+/// refused, since it is somebody's mount.
+///
+/// # Errors
+/// EXDEV where something is mounted below, and what unlinkat(2) says.
+pub fn remove(path: &Path) -> nix::Result<()> {
+    let parent = path.parent().ok_or(Errno::EINVAL)?;
+    let name = path.file_name().ok_or(Errno::EINVAL)?;
+    let parent = nix::fcntl::open(parent, OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty())?;
+    let directory = match open_directory(parent.as_fd(), Path::new(name)) {
+        Err(Errno::ENOENT) => return Ok(()),
+        other => other?,
+    };
+    let device = fstat(&directory)?.st_dev;
+    empty(directory, device)?;
+    unlinkat(&parent, name, UnlinkatFlags::RemoveDir)
+}
+
+fn open_directory(parent: BorrowedFd<'_>, name: &Path) -> nix::Result<OwnedFd> {
+    let flags = OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+    nix::fcntl::openat(parent, name, flags, Mode::empty())
+}
+
+fn empty(directory: OwnedFd, device: u64) -> nix::Result<()> {
+    let mut listing = Dir::from_fd(directory)?;
+    let mut names = Vec::new();
+    for entry in listing.iter() {
+        let entry = entry?;
+        let name = entry.file_name().to_owned();
+        if !matches!(name.to_bytes(), b"." | b"..") {
+            names.push((name, entry.file_type()));
+        }
+    }
+    for (name, kind) in names {
+        let is_directory = match kind {
+            Some(kind) => kind == Type::Directory,
+            None => is_directory(&fstatat(&listing, name.as_c_str(), AtFlags::AT_SYMLINK_NOFOLLOW)?),
+        };
+        if is_directory {
+            let path = Path::new(std::ffi::OsStr::new(name.to_str().map_err(|_| Errno::EILSEQ)?));
+            let below = open_directory(listing.as_fd(), path)?;
+            if fstat(&below)?.st_dev != device {
+                return Err(Errno::EXDEV);
+            }
+            empty(below, device)?;
+            unlinkat(&listing, name.as_c_str(), UnlinkatFlags::RemoveDir)?;
+        } else {
+            unlinkat(&listing, name.as_c_str(), UnlinkatFlags::NoRemoveDir)?;
+        }
+    }
+    Ok(())
+}
+
+fn is_directory(stat: &FileStat) -> bool {
+    SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT == SFlag::S_IFDIR
+}
+
+/// Whether a path inside a root exists, and whether it is a directory. No link is followed, nothing above the root is
+/// reached (openat2(2), `RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS`).
+///
+/// # Errors
+/// ELOOP where a component is a link, and what else openat2 says but ENOENT.
+pub fn look_below(root: &Path, path: &str) -> nix::Result<Option<bool>> {
+    let how = OpenHow::new()
+        .flags(OFlag::O_PATH | OFlag::O_CLOEXEC)
+        .resolve(ResolveFlag::RESOLVE_IN_ROOT | ResolveFlag::RESOLVE_NO_SYMLINKS);
+    let root = nix::fcntl::open(root, OFlag::O_DIRECTORY | OFlag::O_PATH | OFlag::O_CLOEXEC, Mode::empty())?;
+    match nix::fcntl::openat2(&root, path.trim_start_matches('/'), how) {
+        Ok(found) => Ok(Some(is_directory(&fstat(&found)?))),
+        Err(Errno::ENOENT) => Ok(None),
+        Err(errno) => Err(errno),
+    }
+}
+
+/// Something that [`make_below`] made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Made {
+    /// The descriptor of the directory in which it was made, as the call named it.
+    pub at: i32,
+    /// Its name there.
+    pub name: String,
+    /// A directory, or an empty file.
+    pub directory: bool,
+}
+
+/// Makes a path inside a root, parents first, and tells what was made. No link is followed.
+///
+/// # Errors
+/// ELOOP where a component is a link, ENOTDIR where one is a file, EROFS, ENOSPC.
+pub fn make_below(root: &Path, path: &str, directory: bool) -> nix::Result<Vec<Made>> {
+    let how = || {
+        OpenHow::new()
+            .flags(OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC)
+            .resolve(ResolveFlag::RESOLVE_IN_ROOT | ResolveFlag::RESOLVE_NO_SYMLINKS)
+    };
+    let flags = OFlag::O_DIRECTORY | OFlag::O_PATH | OFlag::O_CLOEXEC;
+    let mut here = nix::fcntl::open(root, flags, Mode::empty())?;
+    let names: Vec<&str> = path.split('/').filter(|name| !name.is_empty()).collect();
+    let mut made = Vec::new();
+    for (index, name) in names.iter().enumerate() {
+        let last = index + 1 == names.len();
+        let result = if last && !directory {
+            let mode = Mode::from_bits_truncate(0o644);
+            nix::sys::stat::mknodat(&here, *name, SFlag::S_IFREG, mode, 0)
+        } else {
+            nix::sys::stat::mkdirat(&here, *name, Mode::from_bits_truncate(0o755))
+        };
+        match result {
+            Ok(()) => {
+                let (at, name) = (here.as_raw_fd(), (*name).to_owned());
+                made.push(Made { at, name, directory: !last || directory });
+            }
+            Err(Errno::EEXIST) => {}
+            Err(errno) => return Err(errno),
+        }
+        if !last {
+            here = nix::fcntl::openat2(&here, *name, how())?;
+        }
+    }
+    Ok(made)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_link_out_of_the_tree_is_removed_and_not_followed() {
+        let outside = tempfile::tempdir().unwrap();
+        std::fs::write(outside.path().join("precious"), "kept").unwrap();
+        let base = tempfile::tempdir().unwrap();
+        let tree = base.path().join("tree");
+        std::fs::create_dir_all(tree.join("a/b")).unwrap();
+        std::os::unix::fs::symlink(outside.path(), tree.join("a/link")).unwrap();
+        std::fs::write(tree.join("a/b/file"), "gone").unwrap();
+        remove(&tree).unwrap();
+        assert!(!tree.exists());
+        assert_eq!(std::fs::read_to_string(outside.path().join("precious")).unwrap(), "kept");
+        remove(&tree).unwrap();
+    }
+
+    #[test]
+    fn a_root_that_is_itself_a_link_is_refused() {
+        let outside = tempfile::tempdir().unwrap();
+        let base = tempfile::tempdir().unwrap();
+        let link = base.path().join("link");
+        std::os::unix::fs::symlink(outside.path(), &link).unwrap();
+        assert!(remove(&link).is_err());
+        assert!(outside.path().exists());
+    }
+
+    #[test]
+    fn looking_below_a_root_follows_no_link() {
+        let base = tempfile::tempdir().unwrap();
+        std::fs::create_dir(base.path().join("dir")).unwrap();
+        std::fs::write(base.path().join("file"), "").unwrap();
+        std::os::unix::fs::symlink("/etc", base.path().join("link")).unwrap();
+        assert_eq!(look_below(base.path(), "/dir"), Ok(Some(true)));
+        assert_eq!(look_below(base.path(), "/file"), Ok(Some(false)));
+        assert_eq!(look_below(base.path(), "/none"), Ok(None));
+        assert_eq!(look_below(base.path(), "/link"), Err(Errno::ELOOP));
+        assert_eq!(look_below(base.path(), "/link/passwd"), Err(Errno::ELOOP));
+    }
+}

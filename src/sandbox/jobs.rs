@@ -1,0 +1,189 @@
+//! Containers that stay: started with `COMMAND &`, looked at from both sides, ended by number.
+
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::os::fd::OwnedFd;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use crate::error::{Result, Trouble};
+use crate::kernel::proc;
+use crate::recipe::outcome::{End, Job, OUTPUT_LIMIT, Paired, Peek, Seen};
+use crate::sandbox::launch::Process;
+use crate::sandbox::observe;
+
+/// One container that stays.
+#[derive(Debug)]
+pub struct Running {
+    number: u32,
+    command: String,
+    process: Process,
+    seen: Seen,
+    output: File,
+}
+
+/// The containers of a session that stay.
+#[derive(Debug, Default)]
+pub struct Jobs {
+    running: Vec<Running>,
+    last: u32,
+}
+
+/// How a container that was signalled stands.
+#[derive(Debug)]
+pub struct Ended {
+    /// The command as typed.
+    pub command: String,
+    /// Its end, or `Running` where it ignores the signal.
+    pub end: End,
+    /// What it wrote.
+    pub output: String,
+    /// How long it ran, in milliseconds.
+    pub millis: u64,
+    /// What the host saw of it.
+    pub seen: Seen,
+}
+
+/// A file without a name for a container's output, and the descriptors for the process.
+///
+/// # Errors
+/// A full disk or a directory for temporary files that may not be written.
+pub fn output_file() -> Result<(File, [OwnedFd; 3])> {
+    let failed =
+        |error: std::io::Error| Trouble::sandbox("cannot keep the container's output").because(error);
+    let file = nix::sys::memfd::memfd_create(c"rlab-output", nix::sys::memfd::MFdFlags::MFD_CLOEXEC)
+        .map_err(|errno| failed(errno.into()))?;
+    let file = File::from(file);
+    let input = File::open("/dev/null").map_err(failed)?;
+    // Both streams append through one description, so that neither overwrites the other.
+    let (stdout, stderr) = (file.try_clone().map_err(failed)?, file.try_clone().map_err(failed)?);
+    Ok((file, [input.into(), stdout.into(), stderr.into()]))
+}
+
+impl Jobs {
+    /// Takes a started process in, and gives its number.
+    pub fn add(&mut self, command: &str, process: Process, seen: Seen, output: File) -> u32 {
+        self.last += 1;
+        self.running.push(Running { number: self.last, command: command.to_owned(), process, seen, output });
+        self.last
+    }
+
+    /// All of them, in the order in which they were started.
+    pub fn list(&self) -> Vec<Job> {
+        self.running.iter().map(Running::job).collect()
+    }
+
+    /// PIDs of the first processes.
+    pub fn pids(&self) -> Vec<i32> {
+        self.running.iter().map(|running| running.process.pid()).collect()
+    }
+
+    /// How many are alive.
+    pub fn alive(&self) -> u32 {
+        self.running.iter().filter(|running| !running.process.has_ended()).count() as u32
+    }
+
+    /// Looks at one from both sides; the latest where no number is given.
+    ///
+    /// # Errors
+    /// No such container.
+    pub fn peek(&self, number: Option<u32>) -> Result<Peek> {
+        let running = match number {
+            Some(number) => self.find(number)?,
+            None => self.running.last().ok_or_else(none_at_all)?,
+        };
+        let processes: Vec<Paired> =
+            if running.process.has_ended() { Vec::new() } else { observe::members(running.process.pid()) };
+        Ok(Peek { job: running.job(), processes })
+    }
+
+    fn find(&self, number: u32) -> Result<&Running> {
+        self.running.iter().find(|running| running.number == number).ok_or_else(|| self.unknown(number))
+    }
+
+    fn unknown(&self, number: u32) -> Trouble {
+        if self.running.is_empty() {
+            return none_at_all();
+        }
+        let known: Vec<String> = self.running.iter().map(|running| running.number.to_string()).collect();
+        Trouble::usage(format!("no background container has the number {number}"))
+            .hint(format!("`jobs` lists them: {}", known.join(", ")))
+    }
+
+    /// Sends a signal to the first process of one, and waits a moment for its end.
+    ///
+    /// # Errors
+    /// No such container.
+    pub fn signal(&mut self, number: u32, signal: i32) -> Result<Ended> {
+        let at = self
+            .running
+            .iter()
+            .position(|running| running.number == number)
+            .ok_or_else(|| self.unknown(number))?;
+        let Some(running) = self.running.get(at) else { return Err(none_at_all()) };
+        let below =
+            if running.process.is_init { Vec::new() } else { proc::descendants(running.process.pid()) };
+        // ESRCH: it has ended by itself; its status is waiting.
+        let _ = running.process.signal(signal);
+        let deadline =
+            Instant::now() + Duration::from_millis(if signal == libc::SIGKILL { 5000 } else { 300 });
+        while !running.process.has_ended() {
+            if Instant::now() > deadline {
+                return Ok(running.told(End::Running, String::new()));
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        let mut running = self.running.remove(at);
+        let end = running.process.wait()?;
+        for pid in below.into_iter().skip(1) {
+            let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
+        }
+        let output = running.output();
+        Ok(running.told(end, output))
+    }
+
+    /// Ends all of them.
+    pub fn end_all(&mut self) {
+        for number in self.running.iter().map(|running| running.number).collect::<Vec<_>>() {
+            // An end that cannot be waited for is left to the kernel: PDEATHSIG ends it with us.
+            let _ = self.signal(number, libc::SIGKILL);
+        }
+    }
+}
+
+fn none_at_all() -> Trouble {
+    Trouble::usage("there is no background container")
+        .hint("start one with `COMMAND &`, for example `sleep 1234 &`")
+}
+
+impl Running {
+    fn job(&self) -> Job {
+        Job {
+            number: self.number,
+            command: self.command.clone(),
+            alive: !self.process.has_ended(),
+            seen: self.seen.clone(),
+        }
+    }
+
+    fn output(&mut self) -> String {
+        let mut bytes = Vec::new();
+        let mut file = &self.output;
+        // What cannot be read back is lost output of a program, not a reason to fail its end.
+        let _ = file.seek(SeekFrom::Start(0));
+        let _ = file.take(OUTPUT_LIMIT as u64).read_to_end(&mut bytes);
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+
+    fn told(&self, end: End, output: String) -> Ended {
+        Ended {
+            command: self.command.clone(),
+            end,
+            output,
+            millis: self.process.millis(),
+            seen: self.seen.clone(),
+        }
+    }
+}

@@ -1,0 +1,493 @@
+//! A process is born, watched, and its end told.
+
+use std::fs::{File, OpenOptions};
+use std::io::Read;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::{Signal, kill};
+use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
+use nix::unistd::Pid;
+
+use crate::error::{Result, Trouble};
+use crate::kernel::call::SLOTS;
+use crate::kernel::launch::{self, Birth, Child, Program, Report, Stand};
+use crate::kernel::proc;
+use crate::kernel::signals::Interrupts;
+use crate::recipe::ingredient::{Namespace, Resource};
+use crate::recipe::machine::Machine;
+use crate::recipe::outcome::{Call, CallResult, End, OUTPUT_LIMIT, Seen};
+use crate::recipe::plan::{Op, Plan, Prepare};
+use crate::sandbox::group::Group;
+use crate::sandbox::observe;
+use crate::sandbox::program::{self, Ground};
+
+/// What a process is launched on.
+#[derive(Debug)]
+pub struct Base<'a> {
+    /// The machine.
+    pub machine: &'a Machine,
+    /// The session's group.
+    pub group: &'a Group,
+    /// Paths, standard streams and environment.
+    pub ground: Ground<'a>,
+}
+
+/// A launched process that stands at the gate, or one that did not get there.
+#[derive(Debug)]
+pub struct Launched {
+    /// The calls so far.
+    pub calls: Vec<Call>,
+    /// The process, where there is one.
+    pub process: Option<Process>,
+    /// The errno that refused the birth, where there is none.
+    pub refused: Option<i32>,
+}
+
+/// A process of ours.
+#[derive(Debug)]
+pub struct Process {
+    child: Child,
+    program: Program,
+    reports: Vec<Report>,
+    told: usize,
+    slots: [i64; SLOTS],
+    at_gate: bool,
+    started: Instant,
+    /// Whether it is the first of a PID namespace of its own, whose end ends everything in it.
+    pub is_init: bool,
+}
+
+/// Carries a plan out up to the gate.
+///
+/// # Errors
+/// What rlab itself could not do: a pipe, the group's `tasks` file, reading what the child reports.
+pub fn launch(plan: &Plan, mut base: Base<'_>) -> Result<Launched> {
+    let mut calls = Vec::new();
+    let mut keep: Vec<OwnedFd> = Vec::new();
+    for op in &plan.child {
+        if let Op::JoinGroup(controller) = op {
+            let fd = open_tasks(controller, &base, &mut calls)?;
+            base.ground.tasks.push((controller, fd.as_raw_fd()));
+            keep.push(fd);
+        }
+    }
+    if plan.prepare.contains(&Prepare::DetachedProc) {
+        let (told, fd) = launch::detached_proc();
+        calls.extend(told.into_iter().map(|(name, args, result)| told_call(name, args, result)));
+        let Some(fd) = fd else {
+            let refused = calls.last().and_then(|call| errno_of(call.result));
+            return Ok(Launched { calls, process: None, refused });
+        };
+        base.ground.detached_proc = Some(fd.as_raw_fd());
+        keep.push(fd);
+    }
+    let unified = if plan.clone.into_cgroup { base.group.unified() } else { None };
+    let unified = unified
+        .map(File::open)
+        .transpose()
+        .map_err(|error| Trouble::sandbox("cannot open the control group").because(error))?;
+    let prepared = program::compile(plan, &base.ground);
+    let namespaces = plan.clone.namespaces.iter().fold(0, |flags, kind| flags | clone_flag(*kind));
+    let birth = Birth { namespaces, group: unified.as_ref().map(AsFd::as_fd) };
+    let args = birth_text(plan);
+    let mut child = match launch::launch(&prepared, birth) {
+        Ok(child) => child,
+        Err(errno) => {
+            calls.push(told_call("clone3", args, Err(errno as i32)));
+            return Ok(Launched { calls, process: None, refused: Some(errno as i32) });
+        }
+    };
+    calls.push(told_call("clone3", args, Ok(child.pid.into())));
+    let mut reports = Vec::new();
+    let stand = child
+        .reports(&mut reports)
+        .map_err(|error| Trouble::sandbox("cannot read what the new process reports").because(error))?;
+    let mut process = Process {
+        child,
+        program: prepared,
+        reports,
+        told: 0,
+        slots: [-1; SLOTS],
+        at_gate: stand == Stand::AtGate,
+        started: Instant::now(),
+        is_init: plan.clone.namespaces.contains(&Namespace::Pid),
+    };
+    process.tell(&mut calls);
+    Ok(Launched { calls, process: Some(process), refused: None })
+}
+
+fn open_tasks(controller: &str, base: &Base<'_>, calls: &mut Vec<Call>) -> Result<OwnedFd> {
+    let resource = Resource::ALL.into_iter().find(|resource| resource.controller() == controller);
+    let directory = resource.and_then(|resource| base.group.directory(resource, base.machine));
+    let path = directory.unwrap_or_default().join("tasks");
+    let opened = OpenOptions::new().write(true).custom_flags(libc::O_CLOEXEC).open(&path);
+    let name = path.to_string_lossy();
+    let args = format!("AT_FDCWD, {}, O_WRONLY|O_CLOEXEC", crate::kernel::call::quoted(&name));
+    let file = opened.map_err(|error| Trouble::sandbox(format!("cannot open `{name}`")).because(error))?;
+    calls.push(told_call("openat", args, Ok(file.as_raw_fd().into())));
+    Ok(file.into())
+}
+
+fn birth_text(plan: &Plan) -> String {
+    let mut flags: Vec<&str> = plan.clone.namespaces.iter().map(|kind| kind.clone_flag()).collect();
+    if plan.clone.into_cgroup {
+        flags.push("CLONE_INTO_CGROUP");
+    }
+    if flags.is_empty() { "0".to_owned() } else { flags.join("|") }
+}
+
+const fn clone_flag(kind: Namespace) -> u64 {
+    let flag = match kind {
+        Namespace::Mnt => libc::CLONE_NEWNS,
+        Namespace::Pid => libc::CLONE_NEWPID,
+        Namespace::Uts => libc::CLONE_NEWUTS,
+        Namespace::Ipc => libc::CLONE_NEWIPC,
+        Namespace::Net => libc::CLONE_NEWNET,
+        Namespace::User => libc::CLONE_NEWUSER,
+        Namespace::Cgroup => libc::CLONE_NEWCGROUP,
+    };
+    flag as u64
+}
+
+fn told_call(name: &str, args: String, result: Result<i64, i32>) -> Call {
+    let result = match result {
+        Ok(value) => CallResult::Value(value),
+        Err(errno) => CallResult::Errno(errno),
+    };
+    Call { name: name.to_owned(), args, result }
+}
+
+const fn errno_of(result: CallResult) -> Option<i32> {
+    match result {
+        CallResult::Errno(errno) => Some(errno),
+        CallResult::Value(_) => None,
+    }
+}
+
+impl Process {
+    /// PID on the host.
+    pub const fn pid(&self) -> i32 {
+        self.child.pid
+    }
+
+    /// Whether it is prepared and waits for [`Process::start`].
+    pub const fn at_gate(&self) -> bool {
+        self.at_gate
+    }
+
+    /// Looks at it while it stands at the gate.
+    pub fn observe(&self) -> Option<Seen> {
+        self.at_gate.then(|| observe::process(self.child.pid))
+    }
+
+    /// Opens the gate, and tells the calls up to the program.
+    ///
+    /// # Errors
+    /// When what the child reports cannot be read.
+    pub fn start(&mut self, calls: &mut Vec<Call>) -> Result<()> {
+        if !self.at_gate {
+            return Ok(());
+        }
+        self.started = Instant::now();
+        self.child.go();
+        let read = self.child.reports(&mut self.reports);
+        read.map_err(|error| Trouble::sandbox("cannot read what the new process reports").because(error))?;
+        self.tell(calls);
+        // The pipe closed and execve did not report: it succeeded, or the process was killed on its way; the wait
+        // status tells.
+        let reported = self.reports.last().is_some_and(|report| report.result.is_err());
+        if !reported {
+            let exec = self.program.after.last();
+            calls.extend(exec.map(|exec| told_call(exec.name(), exec.text(&self.slots), Ok(0))));
+        }
+        Ok(())
+    }
+
+    /// Turns the reports since the last time into calls.
+    fn tell(&mut self, calls: &mut Vec<Call>) {
+        let all: Vec<_> = self.program.before.iter().chain(&self.program.after).collect();
+        for report in self.reports.get(self.told..).unwrap_or_default() {
+            let Some(call) = all.get(report.index) else { continue };
+            // A refused call that is plumbing is told all the same: it is why the program did not start.
+            let tolerated = call.tolerates(report.result);
+            if (call.narrated() && !tolerated) || (report.result.is_err() && !tolerated) {
+                calls.push(told_call(call.name(), call.text(&self.slots), report.result));
+            }
+            if let (Some(slot), Ok(value)) =
+                (call.slot().and_then(|slot| self.slots.get_mut(slot)), report.result)
+            {
+                *slot = value;
+            }
+        }
+        self.told = self.reports.len();
+    }
+
+    /// The errno that kept the program from starting, if one did.
+    pub fn refused(&self) -> Option<i32> {
+        let all: Vec<_> = self.program.before.iter().chain(&self.program.after).collect();
+        let last = self.reports.last()?;
+        let tolerated = all.get(last.index).is_some_and(|call| call.tolerates(last.result));
+        if tolerated { None } else { last.result.err() }
+    }
+
+    /// Sends a signal.
+    ///
+    /// # Errors
+    /// ESRCH when it has ended.
+    pub fn signal(&self, signal: i32) -> nix::Result<()> {
+        self.child.signal(signal)
+    }
+
+    /// Whether it has ended; it is not reaped.
+    pub fn has_ended(&self) -> bool {
+        let mut fds = [PollFd::new(self.child.pidfd.as_fd(), PollFlags::POLLIN)];
+        poll(&mut fds, PollTimeout::ZERO).is_ok_and(|ready| ready > 0)
+    }
+
+    /// Waits for its end and reaps it.
+    ///
+    /// # Errors
+    /// ECHILD when somebody else has reaped it.
+    pub fn wait(&mut self) -> Result<End> {
+        let status = loop {
+            match waitid(Id::PIDFd(self.child.pidfd.as_fd()), WaitPidFlag::WEXITED) {
+                Err(Errno::EINTR) => {}
+                other => break other,
+            }
+        };
+        let status =
+            status.map_err(|errno| Trouble::sandbox("cannot wait for the process").because(errno))?;
+        Ok(match (status, self.refused()) {
+            (WaitStatus::Exited(_, _), Some(errno)) => End::Refused(errno),
+            (WaitStatus::Exited(_, code), None) => End::Exited(code),
+            (WaitStatus::Signaled(_, signal, _), _) => End::Signaled(signal as i32),
+            _ => End::Exited(0),
+        })
+    }
+
+    /// Waits for its end. A signal that comes to rlab meanwhile is passed on; a process that has no handler for it is
+    /// killed, since PID 1 of a namespace would ignore it.
+    ///
+    /// # Errors
+    /// What poll(2) or waitid(2) says.
+    pub fn wait_or_pass_on(&mut self, mut interrupts: Option<&mut Interrupts>) -> Result<End> {
+        loop {
+            let mut fds = vec![PollFd::new(self.child.pidfd.as_fd(), PollFlags::POLLIN)];
+            fds.extend(interrupts.as_ref().map(|signals| PollFd::new(signals.as_fd(), PollFlags::POLLIN)));
+            match poll(&mut fds, PollTimeout::NONE) {
+                Ok(_) | Err(Errno::EINTR) => {}
+                Err(errno) => return Err(Trouble::sandbox("cannot wait for the process").because(errno)),
+            }
+            drop(fds);
+            if self.has_ended() {
+                return self.wait();
+            }
+            if let Some(signal) = interrupts.as_mut().and_then(|interrupts| interrupts.take()) {
+                // The terminal has sent SIGINT to a program in the foreground already.
+                let handled = proc::catches(self.pid(), signal);
+                let signal = if handled { signal } else { libc::SIGKILL };
+                if !(handled && signal == libc::SIGINT) {
+                    let _ = self.signal(signal);
+                }
+            }
+        }
+    }
+
+    /// Milliseconds since the program started.
+    pub fn millis(&self) -> u64 {
+        self.started.elapsed().as_millis() as u64
+    }
+
+    /// Waits for its end while its output is read and the learner may interrupt it.
+    ///
+    /// # Errors
+    /// What poll(2) or waitid(2) says.
+    pub fn supervise(
+        &mut self,
+        mut capture: Capture,
+        mut interrupts: Option<&mut Interrupts>,
+        sink: &mut dyn FnMut(&[u8], bool),
+    ) -> Result<Supervised> {
+        let mut interrupted = None;
+        loop {
+            let mut fds = vec![PollFd::new(self.child.pidfd.as_fd(), PollFlags::POLLIN)];
+            fds.extend(capture.open().map(|stream| PollFd::new(stream.pipe.as_fd(), PollFlags::POLLIN)));
+            fds.extend(interrupts.as_ref().map(|signals| PollFd::new(signals.as_fd(), PollFlags::POLLIN)));
+            match poll(&mut fds, PollTimeout::NONE) {
+                Ok(_) | Err(Errno::EINTR) => {}
+                Err(errno) => return Err(Trouble::sandbox("cannot wait for the process").because(errno)),
+            }
+            let ended = fds
+                .first()
+                .and_then(PollFd::revents)
+                .is_some_and(|events| events.contains(PollFlags::POLLIN));
+            drop(fds);
+            capture.drain(sink);
+            if ended {
+                break;
+            }
+            if let Some(signal) = interrupts.as_mut().and_then(|interrupts| interrupts.take()) {
+                interrupted = Some(signal);
+                // PID 1 of a namespace ignores SIGINT; the learner means it.
+                let _ = self.signal(libc::SIGKILL);
+            }
+        }
+        let millis = self.millis();
+        let end = self.wait()?;
+        capture.drain(sink);
+        Ok(Supervised { end, output: capture.into_output(), interrupted, millis })
+    }
+}
+
+/// How a supervised process ended.
+#[derive(Debug)]
+pub struct Supervised {
+    /// Its end.
+    pub end: End,
+    /// What it wrote.
+    pub output: Output,
+    /// The signal with which the learner interrupted it.
+    pub interrupted: Option<i32>,
+    /// How long it ran.
+    pub millis: u64,
+}
+
+/// What a process wrote.
+#[derive(Debug, Default)]
+pub struct Output {
+    /// To standard output.
+    pub stdout: String,
+    /// To standard error.
+    pub stderr: String,
+    /// Whether something beyond [`OUTPUT_LIMIT`] was thrown away.
+    pub truncated: bool,
+}
+
+/// The pipes from which a process's output is read.
+#[derive(Debug)]
+pub struct Capture {
+    streams: Vec<Stream>,
+}
+
+#[derive(Debug)]
+struct Stream {
+    pipe: File,
+    error: bool,
+    open: bool,
+    kept: Vec<u8>,
+    truncated: bool,
+}
+
+impl Capture {
+    /// Makes the pipes: the ends to read, and the descriptors for the process (input is empty).
+    ///
+    /// # Errors
+    /// EMFILE, or a missing /dev/null.
+    pub fn new() -> Result<(Self, [OwnedFd; 3])> {
+        let failed = |errno: Errno| Trouble::sandbox("cannot make a pipe for the output").because(errno);
+        let input = File::open("/dev/null")
+            .map_err(|error| Trouble::sandbox("cannot open `/dev/null`").because(error))?;
+        let (stdout, stdout_writer) = nix::unistd::pipe2(OFlag::O_CLOEXEC).map_err(failed)?;
+        let (stderr, stderr_writer) = nix::unistd::pipe2(OFlag::O_CLOEXEC).map_err(failed)?;
+        let mut streams = Vec::new();
+        for (pipe, error) in [(stdout, false), (stderr, true)] {
+            fcntl(&pipe, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).map_err(failed)?;
+            streams.push(Stream { pipe: pipe.into(), error, open: true, kept: Vec::new(), truncated: false });
+        }
+        Ok((Self { streams }, [input.into(), stdout_writer, stderr_writer]))
+    }
+
+    fn open(&self) -> impl Iterator<Item = &Stream> {
+        self.streams.iter().filter(|stream| stream.open)
+    }
+
+    /// Reads what is there.
+    fn drain(&mut self, sink: &mut dyn FnMut(&[u8], bool)) {
+        let mut piece = [0; 16 * 1024];
+        for stream in self.streams.iter_mut().filter(|stream| stream.open) {
+            // A bounded number of pieces: a program that writes without end must not keep us from the interrupt.
+            for _ in 0..64 {
+                match stream.pipe.read(&mut piece) {
+                    Ok(0) => {
+                        stream.open = false;
+                        break;
+                    }
+                    Ok(length) => {
+                        let bytes = piece.get(..length).unwrap_or_default();
+                        sink(bytes, stream.error);
+                        let room = OUTPUT_LIMIT.saturating_sub(stream.kept.len()).min(length);
+                        stream.truncated |= room < length;
+                        stream.kept.extend_from_slice(bytes.get(..room).unwrap_or_default());
+                    }
+                    Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                    Err(error) => {
+                        stream.open = error.kind() == std::io::ErrorKind::WouldBlock;
+                        break;
+                    }
+                }
+            }
+        }
+    }
+
+    fn into_output(self) -> Output {
+        let mut output = Output::default();
+        for stream in self.streams {
+            let text = String::from_utf8_lossy(&stream.kept).into_owned();
+            output.truncated |= stream.truncated;
+            if stream.error { output.stderr = text } else { output.stdout = text }
+        }
+        output
+    }
+}
+
+/// The environment of a contained program: nothing of the learner's but the kind of terminal.
+pub fn clean_environment() -> Vec<String> {
+    let mut environment = vec![
+        "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin".to_owned(),
+        "HOME=/".to_owned(),
+    ];
+    for name in ["TERM", "LANG", "LC_ALL"] {
+        if let Ok(value) = std::env::var(name) {
+            environment.push(format!("{name}={value}"));
+        }
+    }
+    environment
+}
+
+/// Where a program is, as the process will name it. One that is not found is asked for in /bin, so that the kernel's
+/// own answer (ENOENT) is what the learner sees.
+pub fn resolve(program: &str, root: Option<&Path>) -> String {
+    if program.contains('/') {
+        return program.to_owned();
+    }
+    for directory in ["usr/local/sbin", "usr/local/bin", "usr/sbin", "usr/bin", "sbin", "bin"] {
+        let below: PathBuf = Path::new(directory).join(program);
+        // A link counts as found: inside, it may lead somewhere that does not exist out here.
+        if root.unwrap_or(Path::new("/")).join(&below).symlink_metadata().is_ok() {
+            return format!("/{}", below.display());
+        }
+    }
+    format!("/bin/{program}")
+}
+
+/// Kills what came out of a container that has ended and is still there: without a PID namespace of its own nobody
+/// ends the children of its first process. They have become ours, since rlab is their subreaper.
+pub fn kill_strays(known: &[i32]) {
+    for _ in 0..8 {
+        let strays: Vec<i32> = proc::own_children().into_iter().filter(|pid| !known.contains(pid)).collect();
+        if strays.is_empty() {
+            return;
+        }
+        for pid in strays {
+            let pid = Pid::from_raw(pid);
+            let _ = kill(pid, Signal::SIGKILL);
+            let _ = nix::sys::wait::waitpid(pid, None);
+        }
+    }
+}

@@ -1,0 +1,267 @@
+//! A plan becomes prepared system calls. The order is the plan's; what is added here is only what an operation needs
+//! to be made safely: a target opened inside the root without following links, a mount point inside a new tmpfs.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use crate::kernel::call::{Open, Slot, Syscall};
+use crate::kernel::launch::Program;
+use crate::kernel::proc;
+use crate::recipe::capability;
+use crate::recipe::ingredient::Namespace;
+use crate::recipe::plan::{At, Op, Plan};
+use crate::sandbox::rootfs::Manifest;
+
+/// The root directory, opened as a place.
+const ROOT: Slot = 0;
+/// A directory in which a mount point is made.
+const ABOVE: Slot = 1;
+/// What is mounted on.
+const TARGET: Slot = 2;
+/// A file that is written.
+const FILE: Slot = 3;
+
+/// What a program needs from the host: paths and descriptors that were made before.
+#[derive(Debug, Default)]
+pub struct Ground<'a> {
+    /// The root directory.
+    pub root: Option<&'a Path>,
+    /// What a root in memory is filled with.
+    pub manifest: Option<&'a Manifest>,
+    /// The open `tasks` file of the session's v1 group of each controller.
+    pub tasks: Vec<(&'static str, i32)>,
+    /// The detached proc.
+    pub detached_proc: Option<i32>,
+    /// Descriptors that become standard input, output and error; inherited where not given.
+    pub stdio: Option<[i32; 3]>,
+    /// Whether the process gets a process group for a terminal of its own instead of a session without one.
+    pub foreground: bool,
+    /// The environment, `NAME=VALUE`.
+    pub environment: Vec<String>,
+    /// Path of the program, as the process will name it.
+    pub program: String,
+}
+
+/// Prepares everything.
+pub fn compile(plan: &Plan, ground: &Ground<'_>) -> Program {
+    let mut compiler = Compiler {
+        root: ground.root.map(|root| root.to_string_lossy().into_owned()).unwrap_or_default(),
+        new_file_systems: Vec::new(),
+        root_is_open: false,
+        new_user_namespace: plan.clone.namespaces.contains(&Namespace::User),
+        ground,
+        program: Program::default(),
+    };
+    for signal in [libc::SIGPIPE, libc::SIGTTOU, libc::SIGTTIN, libc::SIGTSTP, libc::SIGINT, libc::SIGQUIT] {
+        compiler.push(Syscall::default_signal(signal));
+    }
+    if ground.foreground {
+        compiler.push(Syscall::own_process_group());
+    } else if ground.stdio.is_some() {
+        compiler.push(Syscall::setsid());
+    }
+    for op in &plan.child {
+        compiler.operation(op);
+    }
+    compiler.program
+}
+
+struct Compiler<'a> {
+    root: String,
+    /// Mount points of new, empty file systems so far: what is mounted below needs its mount point made.
+    new_file_systems: Vec<String>,
+    root_is_open: bool,
+    new_user_namespace: bool,
+    ground: &'a Ground<'a>,
+    program: Program,
+}
+
+impl Compiler<'_> {
+    fn push(&mut self, call: Syscall) {
+        self.program.before.push(call);
+    }
+
+    fn operation(&mut self, op: &Op) {
+        match op {
+            Op::DieWithParent => self.push(Syscall::die_with_parent().quiet()),
+            Op::JoinGroup(controller) => {
+                let fds: Vec<i32> = self
+                    .ground
+                    .tasks
+                    .iter()
+                    .filter(|(name, _)| name == controller)
+                    .map(|(_, fd)| *fd)
+                    .collect();
+                for fd in fds {
+                    self.push(Syscall::write_fd(fd, "0"));
+                }
+            }
+            Op::MapIds { uid, gid } => {
+                for (file, text) in [
+                    ("setgroups", "deny".to_owned()),
+                    ("uid_map", format!("0 {uid} 1")),
+                    ("gid_map", format!("0 {gid} 1")),
+                ] {
+                    self.push(Syscall::open_to_write(&format!("/proc/self/{file}")).saved(FILE));
+                    self.push(Syscall::write_slot(FILE, &text));
+                }
+            }
+            Op::Unshare(_) => self.push(Syscall::unshare_cgroup()),
+            Op::MakePrivate => {
+                self.push(Syscall::mount(None, "/", None, &["MS_REC", "MS_PRIVATE"], None));
+            }
+            Op::BindRoot => {
+                let root = self.root.clone();
+                self.push(Syscall::mount(Some(&root), &root, None, &["MS_BIND", "MS_REC"], None));
+            }
+            Op::TmpfsRoot(_) => self.tmpfs_root(),
+            Op::Mount { source, target, fstype, flags, data } => {
+                self.mount(source, target, fstype.as_deref(), flags, data.as_deref());
+            }
+            Op::AttachProc(target) => {
+                if let Some(fd) = self.ground.detached_proc {
+                    self.push(Syscall::attach(fd, inside(target)));
+                }
+            }
+            Op::Chroot => {
+                let root = self.root.clone();
+                self.push(Syscall::chroot(&root));
+                self.push(Syscall::chdir("/"));
+            }
+            Op::PivotRoot => {
+                let root = self.root.clone();
+                self.push(Syscall::chdir(&root));
+                self.push(Syscall::pivot_here());
+                self.push(Syscall::detach("."));
+                self.push(Syscall::chdir("/"));
+            }
+            Op::SetHostname(name) => self.push(Syscall::sethostname(name)),
+            Op::DropCapabilities(names) => self.drop_capabilities(names),
+            Op::Exec(command) => self.exec(&command.argv),
+        }
+    }
+
+    fn mount(
+        &mut self,
+        source: &At,
+        target: &At,
+        fstype: Option<&str>,
+        flags: &[&'static str],
+        data: Option<&str>,
+    ) {
+        let source_path = match source {
+            At::Root(path) => format!("{}{path}", self.root),
+            At::Host(path) | At::Inside(path) => path.clone(),
+        };
+        let is_remount = flags.contains(&"MS_REMOUNT");
+        let covered = !is_remount && self.is_in_new_file_system(inside(target));
+        let directory = fstype.is_some() || std::fs::metadata(&source_path).is_ok_and(|meta| meta.is_dir());
+        match target {
+            At::Root(path) => {
+                if !self.root_is_open {
+                    let root = self.root.clone();
+                    self.push(Syscall::open_directory(&root).saved(ROOT));
+                    self.root_is_open = true;
+                }
+                if covered {
+                    self.make_mount_point(path, directory);
+                }
+                self.push(Syscall::open_below(ROOT, path, Open::Path).saved(TARGET));
+                self.push(Syscall::mount_fd(Some(&source_path), TARGET, fstype, flags, data));
+            }
+            At::Inside(path) | At::Host(path) => {
+                if covered {
+                    self.push(Syscall::mkdir(None, path).tolerating(libc::EEXIST));
+                }
+                self.push(Syscall::mount(Some(&source_path), path, fstype, flags, data));
+            }
+        }
+        if fstype.is_some_and(|fstype| fstype == "tmpfs") {
+            self.new_file_systems.push(inside(target).to_owned());
+        }
+    }
+
+    fn is_in_new_file_system(&self, path: &str) -> bool {
+        self.new_file_systems.iter().any(|above| Path::new(path).starts_with(above) && path != above)
+    }
+
+    fn make_mount_point(&mut self, path: &str, directory: bool) {
+        let path = PathBuf::from(path);
+        let above = path.parent().map(|above| above.to_string_lossy().into_owned()).unwrap_or_default();
+        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        self.push(Syscall::open_below(ROOT, &above, Open::Directory).saved(ABOVE));
+        let made =
+            if directory { Syscall::mkdir(Some(ABOVE), &name) } else { Syscall::mkfile(Some(ABOVE), &name) };
+        self.push(made.tolerating(libc::EEXIST));
+    }
+
+    /// A root in memory: a tmpfs on the root directory, filled by binding the tools. Nothing is copied, and it goes
+    /// with the mount namespace. The tmpfs is ours and new, so plain paths below it are safe.
+    fn tmpfs_root(&mut self) {
+        let root = self.root.clone();
+        self.push(Syscall::mount(
+            Some("tmpfs"),
+            &root,
+            Some("tmpfs"),
+            &["MS_NOSUID", "MS_NODEV"],
+            Some("mode=755"),
+        ));
+        self.new_file_systems.push("/".to_owned());
+        self.push(Syscall::chdir(&root));
+        let Some(manifest) = self.ground.manifest else { return };
+        for directory in &manifest.directories {
+            self.push(Syscall::mkdir(None, directory));
+        }
+        for (inside, source) in &manifest.files {
+            self.push(Syscall::mkfile(None, inside));
+            self.push(Syscall::mount(Some(&source.to_string_lossy()), inside, None, &["MS_BIND"], None));
+        }
+        for (inside, target) in &manifest.links {
+            self.push(Syscall::symlink(target, inside));
+        }
+    }
+
+    fn drop_capabilities(&mut self, names: &BTreeSet<String>) {
+        let last = last_capability();
+        let all = (1_u64 << (last + 1).min(63)) - 1;
+        let dropped = capability::numbers(names);
+        let held = if self.new_user_namespace { all } else { own_capabilities() & all };
+        let mask = dropped.iter().fold(held, |mask, number| mask & !(1 << number));
+        for number in dropped {
+            // The kernel may be older than the list: it answers EINVAL for what it does not know.
+            if number <= last {
+                let name = capability::NAMES.get(usize::from(number)).copied().unwrap_or("?");
+                self.push(Syscall::drop_from_bounding_set(number, name));
+            }
+        }
+        self.push(Syscall::capset(mask));
+    }
+
+    fn exec(&mut self, argv: &[String]) {
+        if let Some(stdio) = self.ground.stdio {
+            for (fd, onto) in stdio.into_iter().zip(0..) {
+                self.push(Syscall::redirect(fd, onto));
+            }
+        }
+        self.push(Syscall::unblock_signals());
+        self.program.after.push(Syscall::close_on_exec_from_3());
+        self.program.after.push(Syscall::execve(&self.ground.program, argv, &self.ground.environment));
+    }
+}
+
+/// The path of a place as the process names it.
+fn inside(at: &At) -> &str {
+    match at {
+        At::Host(path) | At::Root(path) | At::Inside(path) => path,
+    }
+}
+
+fn last_capability() -> u8 {
+    let text = std::fs::read_to_string("/proc/sys/kernel/cap_last_cap").unwrap_or_default();
+    text.trim().parse().unwrap_or(40)
+}
+
+fn own_capabilities() -> u64 {
+    let field = proc::status_field(std::process::id() as i32, "CapPrm").unwrap_or_default();
+    u64::from_str_radix(&field, 16).unwrap_or_default()
+}

@@ -1,0 +1,386 @@
+//! The container's file system: which tools, with which libraries.
+//!
+//! A static BusyBox where the machine has one; else a dynamic one with its libraries; else the machine's own tools
+//! with theirs. What goes where is decided first, as a [`Manifest`]; then it is either copied into a directory or, for
+//! one-shot containers, bound into a tmpfs.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::io::Read;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use crate::error::{Result, Trouble};
+use crate::kernel::call::quoted;
+use crate::recipe::ingredient::Tools;
+use crate::recipe::outcome::{Call, CallResult, Composed};
+
+/// The directories of the article's container.
+const DIRECTORIES: [&str; 5] = ["bin", "dev", "etc", "proc", "sys"];
+
+/// The machine's own tools that are brought where there is no BusyBox; those that are missing are left out.
+const HOST_TOOLS: &[&str] = &[
+    "sh", "ps", "ls", "cat", "head", "mount", "umount", "hostname", "sleep", "echo", "id", "env", "mkdir",
+    "rmdir", "rm", "touch", "tail", "wc", "grep", "sort", "seq", "true", "false", "kill", "uname", "stat",
+    "readlink", "dd", "df", "free", "mknod", "chroot", "unshare", "pwd", "tty", "nproc", "cp", "mv", "ln",
+    "chmod", "sed", "tr", "cut", "date", "whoami", "test", "printf", "yes", "tee", "basename", "dirname",
+];
+
+/// Names under which BusyBox is linked in a one-shot container, where asking it for its list would cost more than the
+/// container itself.
+const APPLETS: &[&str] = &[
+    "sh",
+    "ash",
+    "ps",
+    "ls",
+    "cat",
+    "head",
+    "mount",
+    "umount",
+    "hostname",
+    "sleep",
+    "echo",
+    "id",
+    "env",
+    "mkdir",
+    "rmdir",
+    "rm",
+    "touch",
+    "tail",
+    "wc",
+    "grep",
+    "sort",
+    "seq",
+    "true",
+    "false",
+    "kill",
+    "uname",
+    "stat",
+    "readlink",
+    "dd",
+    "df",
+    "free",
+    "mknod",
+    "chroot",
+    "unshare",
+    "pwd",
+    "tty",
+    "nproc",
+    "cp",
+    "mv",
+    "ln",
+    "chmod",
+    "sed",
+    "tr",
+    "cut",
+    "date",
+    "whoami",
+    "test",
+    "[",
+    "printf",
+    "yes",
+    "tee",
+    "basename",
+    "dirname",
+    "awk",
+    "find",
+    "xargs",
+    "top",
+    "vi",
+    "less",
+    "more",
+    "tar",
+    "gzip",
+    "gunzip",
+    "ip",
+    "ifconfig",
+    "ping",
+    "nc",
+    "wget",
+    "du",
+    "sync",
+    "sha256sum",
+    "md5sum",
+    "od",
+    "hexdump",
+    "cmp",
+    "diff",
+    "uniq",
+    "expr",
+    "which",
+    "pidof",
+    "pgrep",
+    "pkill",
+    "killall",
+    "nsenter",
+    "pivot_root",
+    "setsid",
+    "nice",
+    "renice",
+    "time",
+    "timeout",
+    "watch",
+    "uptime",
+    "dmesg",
+    "sysctl",
+    "chown",
+    "chgrp",
+    "mktemp",
+    "realpath",
+    "base64",
+    "clear",
+    "reset",
+    "stty",
+];
+
+/// Where the machine keeps its programs, asked in this order after `PATH`.
+const PROGRAM_DIRECTORIES: [&str; 6] =
+    ["/bin", "/usr/bin", "/sbin", "/usr/sbin", "/usr/local/bin", "/usr/local/sbin"];
+
+/// What the file system will hold. Paths inside have no leading slash.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Manifest {
+    /// Directories, parents first.
+    pub directories: Vec<String>,
+    /// Path inside, and the file on the host that it is a copy of.
+    pub files: BTreeMap<String, PathBuf>,
+    /// Path inside, and what the symbolic link says.
+    pub links: BTreeMap<String, String>,
+    /// Small files that rlab writes.
+    pub texts: BTreeMap<String, &'static str>,
+    /// One sentence on where the tools come from.
+    pub note: String,
+}
+
+impl Manifest {
+    /// Decides. `list` asks BusyBox for every applet that it has; without it the usual names are linked.
+    ///
+    /// # Errors
+    /// A machine with neither BusyBox nor a shell.
+    pub fn new(tools: Tools, list: bool) -> Result<Self> {
+        let busybox = if tools == Tools::Host { None } else { find_program("busybox") };
+        let mut manifest = Self {
+            directories: DIRECTORIES.map(str::to_owned).to_vec(),
+            texts: BTreeMap::from([
+                ("etc/passwd".to_owned(), "root:x:0:0:root:/:/bin/sh\n"),
+                ("etc/group".to_owned(), "root:x:0:\n"),
+            ]),
+            ..Self::default()
+        };
+        match busybox {
+            Some(busybox) => manifest.busybox(busybox, list)?,
+            None => manifest.host(tools)?,
+        }
+        Ok(manifest)
+    }
+
+    fn busybox(&mut self, busybox: PathBuf, list: bool) -> Result<()> {
+        let how = if interpreter(&busybox).is_some() {
+            self.libraries(&busybox)?;
+            "with its libraries"
+        } else {
+            "static"
+        };
+        let size = fs::metadata(&busybox).map(|meta| meta.len()).unwrap_or_default();
+        let asked = if list { applets(&busybox) } else { None };
+        let names = asked.unwrap_or_else(|| APPLETS.iter().map(|name| (*name).to_owned()).collect());
+        for name in names {
+            // A link of BusyBox to itself would never end (ELOOP).
+            if name != "busybox" && !name.contains('/') {
+                self.links.insert(format!("bin/{name}"), "busybox".to_owned());
+            }
+        }
+        self.note = format!(
+            "{} is {how}, {:.1} MB: every tool in /bin is a link to it ({} names)",
+            busybox.display(),
+            size as f64 / 1e6,
+            self.links.len()
+        );
+        self.files.insert("bin/busybox".to_owned(), busybox);
+        Ok(())
+    }
+
+    fn host(&mut self, tools: Tools) -> Result<()> {
+        let found: Vec<(&str, PathBuf)> =
+            HOST_TOOLS.iter().filter_map(|name| Some((*name, find_program(name)?))).collect();
+        if !found.iter().any(|(name, _)| *name == "sh") {
+            return Err(Trouble::cannot(
+                "this machine has neither BusyBox nor `sh` to fill a root file system with",
+            )
+            .hint("install BusyBox, for example with `apt-get install busybox-static`"));
+        }
+        for (name, path) in &found {
+            self.libraries(path)?;
+            self.files.insert(format!("bin/{name}"), path.clone());
+        }
+        let why = if tools == Tools::Host { "" } else { "no BusyBox here: " };
+        self.note = format!("{why}{} tools of this machine, with the libraries they need", found.len());
+        Ok(())
+    }
+
+    /// The dynamic linker and the libraries of a program, at the paths where it looks for them. A script has none.
+    fn libraries(&mut self, program: &Path) -> Result<()> {
+        if interpreter(program).is_none() {
+            return Ok(());
+        }
+        let tree =
+            lddtree::DependencyAnalyzer::new(PathBuf::from("/")).analyze(program).map_err(|error| {
+                Trouble::sandbox(format!("cannot tell the libraries of `{}`", program.display()))
+                    .because(error)
+            })?;
+        let linker = tree.interpreter.as_deref().map(PathBuf::from);
+        let libraries =
+            tree.libraries.into_values().filter_map(|library| library.realpath.map(|_| library.path));
+        for path in libraries.chain(linker) {
+            let inside = path.to_string_lossy().trim_start_matches('/').to_owned();
+            self.parents_of(&inside);
+            self.files.insert(inside, path);
+        }
+        Ok(())
+    }
+
+    fn parents_of(&mut self, inside: &str) {
+        let known: BTreeSet<&String> = self.directories.iter().collect();
+        let above: Vec<String> = Path::new(inside)
+            .ancestors()
+            .skip(1)
+            .map(|path| path.to_string_lossy().into_owned())
+            .filter(|path| !path.is_empty() && !known.contains(path))
+            .collect();
+        self.directories.extend(above.into_iter().rev());
+    }
+
+    /// Whether a program of this name is in /bin, and its path inside.
+    pub fn program(&self, name: &str) -> Option<String> {
+        let path = format!("bin/{name}");
+        (self.files.contains_key(&path) || self.links.contains_key(&path)).then(|| format!("/{path}"))
+    }
+
+    /// Copies everything into a new directory.
+    ///
+    /// # Errors
+    /// A full disk, a file that may not be read. What was made so far is left to the caller to remove.
+    pub fn build(&self, root: &Path) -> Result<Composed> {
+        let mut composed = Composed::default();
+        let mut mkdir = |path: &Path| -> Result<()> {
+            let made = fs::DirBuilder::new().mode(0o755).create(path);
+            composed.calls.push(call("mkdir", format!("{}, 0755", quoted(&path.to_string_lossy())), &made));
+            made.map_err(|error| building(path, error))
+        };
+        mkdir(root)?;
+        for directory in &self.directories {
+            mkdir(&root.join(directory))?;
+        }
+        for (inside, source) in &self.files {
+            let target = root.join(inside);
+            fs::copy(source, &target).map_err(|error| building(&target, error))?;
+            let mode = fs::Permissions::from_mode(0o755);
+            fs::set_permissions(&target, mode).map_err(|error| building(&target, error))?;
+        }
+        for (inside, target) in &self.links {
+            let path = root.join(inside);
+            std::os::unix::fs::symlink(target, &path).map_err(|error| building(&path, error))?;
+        }
+        for (inside, text) in &self.texts {
+            let path = root.join(inside);
+            fs::write(&path, text).map_err(|error| building(&path, error))?;
+        }
+        composed.notes.push(self.note.clone());
+        Ok(composed)
+    }
+}
+
+/// A call that rlab made through the standard library, told like the others.
+pub(super) fn call(name: &str, args: String, result: &std::io::Result<()>) -> Call {
+    let result = match result {
+        Ok(()) => CallResult::Value(0),
+        Err(error) => CallResult::Errno(error.raw_os_error().unwrap_or(0)),
+    };
+    Call { name: name.to_owned(), args, result }
+}
+
+fn building(path: &Path, error: std::io::Error) -> Trouble {
+    let trouble = Trouble::sandbox(format!("cannot build the root file system at `{}`", path.display()))
+        .because(&error);
+    match error.kind() {
+        std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => {
+            trouble.hint("free some space, or name another place for temporary files with `TMPDIR=DIR`")
+        }
+        _ => trouble,
+    }
+}
+
+/// Looks a program up on the host: `PATH` first, then where programs usually are.
+pub fn find_program(name: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let directories = std::env::split_paths(&path).chain(PROGRAM_DIRECTORIES.map(PathBuf::from));
+    directories
+        .filter(|directory| directory.is_absolute())
+        .map(|directory| directory.join(name))
+        .find(|path| is_program(path))
+}
+
+fn is_program(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
+}
+
+/// The dynamic linker that an ELF file asks for (`PT_INTERP`, elf(5)); `None` for a static program or no ELF file.
+fn interpreter(path: &Path) -> Option<PathBuf> {
+    const PT_INTERP: u32 = 3;
+    let mut head = Vec::new();
+    // Program headers and the interpreter's name follow the file header, so the first page has them.
+    fs::File::open(path).ok()?.take(4096).read_to_end(&mut head).ok()?;
+    if head.get(..6)? != [0x7f, b'E', b'L', b'F', 2, 1] {
+        return None;
+    }
+    let number = |at: usize, length: usize| -> Option<u64> {
+        let bytes = head.get(at..at + length)?;
+        Some(bytes.iter().rev().fold(0, |value, byte| value << 8 | u64::from(*byte)))
+    };
+    let (table, size, count) = (number(32, 8)? as usize, number(54, 2)? as usize, number(56, 2)? as usize);
+    let header =
+        (0..count).map(|index| table + index * size).find(|at| number(*at, 4) == Some(PT_INTERP.into()))?;
+    let (offset, length) = (number(header + 8, 8)? as usize, number(header + 32, 8)? as usize);
+    let name = head.get(offset..offset + length)?;
+    Some(PathBuf::from(String::from_utf8_lossy(name).trim_end_matches('\0')))
+}
+
+/// The applets of a BusyBox, from its own list.
+fn applets(busybox: &Path) -> Option<Vec<String>> {
+    let output = std::process::Command::new(busybox).arg("--list").output().ok()?;
+    let names: Vec<String> = String::from_utf8_lossy(&output.stdout).lines().map(str::to_owned).collect();
+    (output.status.success() && !names.is_empty()).then_some(names)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_machines_own_tools_come_with_their_linker() {
+        let manifest = Manifest::new(Tools::Host, false).unwrap();
+        let shell = manifest.files.get("bin/sh").unwrap();
+        if let Some(linker) = interpreter(shell) {
+            let inside = linker.to_string_lossy().trim_start_matches('/').to_owned();
+            assert!(manifest.files.contains_key(&inside), "{inside}");
+        }
+        for path in manifest.files.keys().chain(manifest.links.keys()) {
+            let parent = Path::new(path).parent().unwrap().to_string_lossy().into_owned();
+            assert!(manifest.directories.contains(&parent), "{path} has no directory");
+        }
+    }
+
+    #[test]
+    fn parents_come_before_what_is_in_them() {
+        let mut manifest = Manifest::default();
+        manifest.parents_of("usr/lib/x/libc.so");
+        manifest.parents_of("usr/lib/libm.so");
+        assert_eq!(manifest.directories, ["usr", "usr/lib", "usr/lib/x"]);
+    }
+
+    #[test]
+    fn a_text_file_has_no_interpreter() {
+        assert_eq!(interpreter(Path::new("/etc/passwd")), None);
+        assert_eq!(interpreter(Path::new("/nonexistent")), None);
+    }
+}

@@ -1,0 +1,415 @@
+//! The sandbox of one session: everything that the walk asks of the machine.
+
+use std::path::PathBuf;
+
+use crate::error::{Result, Trouble};
+use crate::kernel::signals::Interrupts;
+use crate::kernel::{proc, terminal};
+use crate::recipe::compose::{Recipe, RootChange};
+use crate::recipe::ingredient::Resource;
+use crate::recipe::line::Command;
+use crate::recipe::machine::Machine;
+use crate::recipe::outcome::{Call, Composed, End, HostState, Job, LimitSeen, Outcome, Peek, Place, Seen};
+use crate::recipe::plan::{Plan, RootPlace};
+use crate::sandbox::jobs::{self, Jobs};
+use crate::sandbox::launch::{self, Base, Capture, Launched, Output, Process, Supervised};
+use crate::sandbox::memory::Watch;
+use crate::sandbox::program::Ground;
+use crate::sandbox::standing::Standing;
+use crate::sandbox::{group, machine, observe, owner};
+
+/// What happens while a command runs.
+#[derive(Debug)]
+pub enum Live<'a> {
+    /// The calls up to the program: once, before any output.
+    Calls(&'a [Call]),
+    /// A piece of output; `true` for standard error.
+    Output(&'a [u8], bool),
+}
+
+/// Listens while a command runs.
+pub type Listener<'a> = &'a mut dyn FnMut(Live<'_>);
+
+/// The sandbox of one session. When it is dropped, its containers end and nothing of it stays on the machine.
+#[derive(Debug)]
+pub struct Sandbox {
+    machine: Machine,
+    // The order matters: containers end before the group and the directories go.
+    jobs: Jobs,
+    standing: Standing,
+    collected: bool,
+    interrupts: Option<Interrupts>,
+    ending: Option<i32>,
+}
+
+impl Sandbox {
+    /// Nothing is made yet. rlab becomes the reaper of what its containers leave.
+    pub fn new() -> Self {
+        // Without it strays would go to the host's init; then they could not be told from others.
+        let _ = nix::sys::prctl::set_child_subreaper(true);
+        Self {
+            machine: machine::find(),
+            jobs: Jobs::default(),
+            standing: Standing::default(),
+            collected: false,
+            interrupts: Interrupts::listen().ok(),
+            ending: None,
+        }
+    }
+
+    /// The signal that asks this session to end, if one has come: SIGTERM or SIGHUP at any time, SIGINT while no
+    /// command ran that it could have meant.
+    pub fn ending(&mut self) -> Option<i32> {
+        let pending = self.interrupts.as_mut().and_then(Interrupts::take);
+        self.ending = self.ending.or(pending);
+        self.ending
+    }
+
+    /// Waits for a line of the learner: meanwhile signals act as they do for every program.
+    pub fn at_prompt<T>(&self, read: impl FnOnce() -> T) -> T {
+        let _suspended = self.interrupts.as_ref().map(Interrupts::suspend);
+        read()
+    }
+
+    /// The facts about this machine.
+    pub const fn machine(&self) -> &Machine {
+        &self.machine
+    }
+
+    /// The root directory on the host, if there is one.
+    pub fn root(&self) -> Option<PathBuf> {
+        self.standing.root().map(std::path::Path::to_owned)
+    }
+
+    /// Makes what stands on the host agree with the recipe.
+    ///
+    /// # Errors
+    /// What could not be built, made or removed.
+    pub fn compose(&mut self, recipe: &Recipe) -> Result<Composed> {
+        if !self.collected {
+            self.collected = true;
+            owner::collect(&self.machine);
+        }
+        let nothing = Command { argv: vec!["true".to_owned()], text: "true".to_owned() };
+        let plan = Plan::new(recipe, &nothing, &self.machine, RootPlace::Directory)?;
+        self.standing.agree(recipe, &plan.prepare, &self.machine)
+    }
+
+    fn plan(&self, recipe: &Recipe, command: &Command) -> Result<Plan> {
+        Plan::new(recipe, command, &self.machine, RootPlace::Directory)
+    }
+
+    fn ground(&self, recipe: &Recipe, command: &Command) -> Ground<'_> {
+        let root = self.standing.root();
+        let seen_root = if recipe.root_change() == RootChange::None { None } else { root };
+        let program = command.argv.first().map_or("", String::as_str);
+        Ground {
+            root,
+            program: launch::resolve(program, seen_root),
+            environment: launch::clean_environment(),
+            ..Ground::default()
+        }
+    }
+
+    fn launch(&self, plan: &Plan, ground: Ground<'_>) -> Result<Launched> {
+        launch::launch(plan, Base { machine: &self.machine, group: &self.standing.group, ground })
+    }
+
+    fn watch(&self) -> Option<Watch> {
+        let directory = self.standing.group.directory(Resource::Memory, &self.machine)?;
+        let version = self.machine.cgroups.memory.as_ref()?.version;
+        Some(Watch::begin(directory, group::generation(version)))
+    }
+
+    fn limits(&self, recipe: &Recipe) -> Vec<LimitSeen> {
+        self.standing.group.limits(&recipe.group().unwrap_or_default(), &self.machine)
+    }
+
+    /// Runs a program inside, in a fresh process under the recipe.
+    ///
+    /// # Errors
+    /// What rlab itself could not do. A refused call of the new process is an outcome.
+    pub fn run(&mut self, recipe: &Recipe, command: &Command, live: Listener<'_>) -> Result<Outcome> {
+        let plan = self.plan(recipe, command)?;
+        self.supervised(recipe, command, &plan, Place::Inside, None, live)
+    }
+
+    /// Runs a shell line on the host: the second terminal. `$ROOTFS` and `$CGROUP` name what the session has.
+    ///
+    /// # Errors
+    /// What rlab itself could not do.
+    pub fn host(&mut self, script: &str, live: Listener<'_>) -> Result<Outcome> {
+        let command = Command {
+            argv: vec!["/bin/sh".to_owned(), "-c".to_owned(), script.to_owned()],
+            text: script.to_owned(),
+        };
+        let bare = Recipe::default();
+        let plan =
+            Plan::new(&bare, &command, &Machine { euid: 0, ..self.machine.clone() }, RootPlace::Directory)?;
+        self.supervised(&bare, &command, &plan, Place::Host, Some(self.host_environment()), live)
+    }
+
+    fn host_environment(&self) -> Vec<String> {
+        let mut environment: Vec<String> = std::env::vars_os()
+            .map(|(name, value)| format!("{}={}", name.to_string_lossy(), value.to_string_lossy()))
+            .collect();
+        if let Some(root) = self.standing.root() {
+            environment.push(format!("ROOTFS={}", root.display()));
+        }
+        let groups = self.standing.group.directory(Resource::Memory, &self.machine);
+        if let Some(group) = groups {
+            environment.push(format!("CGROUP={}", group.display()));
+        }
+        environment
+    }
+
+    fn supervised(
+        &mut self,
+        recipe: &Recipe,
+        command: &Command,
+        plan: &Plan,
+        place: Place,
+        environment: Option<Vec<String>>,
+        live: Listener<'_>,
+    ) -> Result<Outcome> {
+        let inside = place == Place::Inside;
+        let (capture, ends) = Capture::new()?;
+        let mut ground = self.ground(recipe, command);
+        ground.stdio = Some(raw(&ends));
+        ground.environment = environment.unwrap_or(ground.environment);
+        let watch = if inside { self.watch() } else { None };
+        let mut launched = self.launch(plan, ground)?;
+        drop(ends);
+        let mut seen = None;
+        let supervised = match &mut launched.process {
+            None => refused(launched.refused),
+            Some(process) => {
+                seen = if inside { process.observe() } else { None };
+                process.start(&mut launched.calls)?;
+                if inside {
+                    live(Live::Calls(&launched.calls));
+                }
+                let mut sink = |bytes: &[u8], error| live(Live::Output(bytes, error));
+                let done = process.supervise(capture, self.interrupts.as_mut(), &mut sink)?;
+                self.ending = self.ending.or(done.interrupted.filter(|signal| *signal != libc::SIGINT));
+                if inside {
+                    launch::kill_strays(&self.jobs.pids());
+                }
+                done
+            }
+        };
+        if launched.process.is_none() {
+            live(Live::Calls(&launched.calls));
+        }
+        let Supervised { end, output: Output { stdout, stderr, truncated }, interrupted, millis } =
+            supervised;
+        Ok(Outcome {
+            place,
+            command: command.text.clone(),
+            job: None,
+            calls: if inside { launched.calls } else { Vec::new() },
+            end,
+            stdout,
+            stderr,
+            truncated,
+            interrupted: interrupted.is_some(),
+            seen,
+            limits: if inside { self.limits(recipe) } else { Vec::new() },
+            memory: watch.map(Watch::end),
+            millis,
+        })
+    }
+
+    /// Starts a container that stays.
+    ///
+    /// # Errors
+    /// What rlab itself could not do.
+    pub fn stay(&mut self, recipe: &Recipe, command: &Command) -> Result<Outcome> {
+        let plan = self.plan(recipe, command)?;
+        let (output, ends) = jobs::output_file()?;
+        let mut ground = self.ground(recipe, command);
+        ground.stdio = Some(raw(&ends));
+        let mut launched = self.launch(&plan, ground)?;
+        drop(ends);
+        let limits = self.limits(recipe);
+        let mut calls = std::mem::take(&mut launched.calls);
+        let (end, job, seen) = match launched.process.take() {
+            None => (End::Refused(launched.refused.unwrap_or_default()), None, None),
+            Some(process) => self.take_in(command, process, &mut calls, output)?,
+        };
+        Ok(Outcome {
+            place: Place::Inside,
+            command: command.text.clone(),
+            job,
+            calls,
+            end,
+            stdout: String::new(),
+            stderr: String::new(),
+            truncated: false,
+            interrupted: false,
+            seen,
+            limits,
+            memory: None,
+            millis: 0,
+        })
+    }
+
+    fn take_in(
+        &mut self,
+        command: &Command,
+        mut process: Process,
+        calls: &mut Vec<Call>,
+        output: std::fs::File,
+    ) -> Result<(End, Option<u32>, Option<Seen>)> {
+        let seen = process.observe();
+        process.start(calls)?;
+        match (process.refused(), seen) {
+            (None, Some(seen)) => {
+                let number = self.jobs.add(&command.text, process, seen.clone(), output);
+                Ok((End::Running, Some(number), Some(seen)))
+            }
+            (_, seen) => Ok((process.wait()?, None, seen)),
+        }
+    }
+
+    /// The background containers.
+    pub fn jobs(&self) -> Vec<Job> {
+        self.jobs.list()
+    }
+
+    /// Looks at a background container from both sides.
+    ///
+    /// # Errors
+    /// No such container.
+    pub fn peek(&self, job: Option<u32>) -> Result<Peek> {
+        self.jobs.peek(job)
+    }
+
+    /// Sends a signal to the first process of a background container.
+    ///
+    /// # Errors
+    /// No such container.
+    pub fn kill(&mut self, job: u32, signal: i32) -> Result<Outcome> {
+        let ended = self.jobs.signal(job, signal)?;
+        if ended.end != End::Running {
+            launch::kill_strays(&self.jobs.pids());
+        }
+        Ok(Outcome {
+            place: Place::Inside,
+            command: ended.command,
+            job: Some(job),
+            calls: Vec::new(),
+            end: ended.end,
+            stdout: ended.output,
+            stderr: String::new(),
+            truncated: false,
+            interrupted: false,
+            seen: Some(ended.seen),
+            limits: Vec::new(),
+            memory: None,
+            millis: ended.millis,
+        })
+    }
+
+    /// An interactive shell inside, on the learner's terminal.
+    ///
+    /// # Errors
+    /// No terminal, or what rlab itself could not do.
+    pub fn shell(&mut self, recipe: &Recipe) -> Result<Outcome> {
+        let command = Command { argv: vec!["sh".to_owned()], text: "shell".to_owned() };
+        let plan = self.plan(recipe, &command)?;
+        let mut ground = self.ground(recipe, &command);
+        ground.foreground = true;
+        ground.environment.push(format!("PS1=({}) \\w # ", recipe.summary()));
+        let watch = self.watch();
+        let mut launched = self.launch(&plan, ground)?;
+        let mut calls = std::mem::take(&mut launched.calls);
+        let mut seen = None;
+        let (end, millis) = match launched.process.as_mut() {
+            None => (End::Refused(launched.refused.unwrap_or_default()), 0),
+            Some(process) => {
+                seen = process.observe();
+                let lent = terminal::Lent::to(process.pid()).map_err(|errno| {
+                    let _ = process.signal(libc::SIGKILL);
+                    let _ = process.wait();
+                    Trouble::usage("`shell` needs a terminal of its own")
+                        .because(errno)
+                        .hint("run a single program instead, for example `ls /`, or start rlab in a terminal")
+                })?;
+                process.start(&mut calls)?;
+                let end = process.wait()?;
+                drop(lent);
+                launch::kill_strays(&self.jobs.pids());
+                (end, process.millis())
+            }
+        };
+        Ok(Outcome {
+            place: Place::Inside,
+            command: command.text,
+            job: None,
+            calls,
+            end,
+            stdout: String::new(),
+            stderr: String::new(),
+            truncated: false,
+            interrupted: false,
+            seen,
+            limits: self.limits(recipe),
+            memory: watch.map(Watch::end),
+            millis,
+        })
+    }
+
+    /// The host as it is now.
+    ///
+    /// # Errors
+    /// None today; the signature leaves room for a machine whose /proc is closed.
+    pub fn host_state(&mut self) -> Result<HostState> {
+        let jobs = self.jobs.pids();
+        let strays = proc::own_children().into_iter().filter(|pid| !jobs.contains(pid));
+        Ok(HostState {
+            mounts: observe::host_mounts(),
+            hostname: nix::unistd::gethostname()
+                .map(|name| name.to_string_lossy().into_owned())
+                .unwrap_or_default(),
+            processes: proc::all().len() as u32,
+            strays: strays.filter_map(observe::paired).collect(),
+            groups: self.standing.group.state(&self.machine),
+            jobs: self.jobs.alive(),
+            directories: self
+                .standing
+                .work()
+                .filter(|path| observe::exists(path))
+                .map(|path| path.to_string_lossy().into_owned())
+                .into_iter()
+                .collect(),
+        })
+    }
+}
+
+impl Default for Sandbox {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Drop for Sandbox {
+    fn drop(&mut self) {
+        self.jobs.end_all();
+        launch::kill_strays(&[]);
+    }
+}
+
+fn raw(ends: &[std::os::fd::OwnedFd; 3]) -> [i32; 3] {
+    use std::os::fd::AsRawFd;
+    [ends[0].as_raw_fd(), ends[1].as_raw_fd(), ends[2].as_raw_fd()]
+}
+
+fn refused(errno: Option<i32>) -> Supervised {
+    Supervised {
+        end: End::Refused(errno.unwrap_or_default()),
+        output: Output::default(),
+        interrupted: None,
+        millis: 0,
+    }
+}

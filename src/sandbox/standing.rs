@@ -1,0 +1,162 @@
+//! What stands on the host between two lines: the root directory and the control group. Both are made to agree with
+//! the recipe, and what the recipe no longer has is taken away.
+
+use std::path::{Path, PathBuf};
+
+use crate::error::{Result, Trouble};
+use crate::kernel::call::quoted;
+use crate::kernel::tree;
+use crate::recipe::compose::{Recipe, RootChange};
+use crate::recipe::ingredient::{Mount, MountKind, Tools};
+use crate::recipe::machine::Machine;
+use crate::recipe::outcome::{Call, CallResult, Composed};
+use crate::recipe::plan::Prepare;
+use crate::sandbox::group::Group;
+use crate::sandbox::owner::{self, WorkDirectory};
+use crate::sandbox::rootfs::{Manifest, call};
+
+/// The root file system on disk.
+#[derive(Debug)]
+pub struct Root {
+    /// Its directory.
+    pub path: PathBuf,
+    tools: Tools,
+}
+
+/// Everything of one session on the host.
+#[derive(Debug, Default)]
+pub struct Standing {
+    work: Option<WorkDirectory>,
+    root: Option<Root>,
+    /// The control group; empty without one.
+    pub group: Group,
+}
+
+impl Standing {
+    /// The root directory, if there is one.
+    pub fn root(&self) -> Option<&Path> {
+        self.root.as_ref().map(|root| root.path.as_path())
+    }
+
+    /// The work directory, if there is one.
+    pub fn work(&self) -> Option<&Path> {
+        self.work.as_ref().map(WorkDirectory::path)
+    }
+
+    /// Makes everything agree with the recipe.
+    ///
+    /// # Errors
+    /// What could not be built, made or removed. What stood before still stands as far as the kernel allowed.
+    pub fn agree(&mut self, recipe: &Recipe, prepare: &[Prepare], machine: &Machine) -> Result<Composed> {
+        let mut composed = Composed::default();
+        self.agree_on_root(recipe.rootfs(), &mut composed)?;
+        if recipe.root_change() != RootChange::None {
+            self.make_mount_points(&recipe.mounts(), &mut composed.calls)?;
+        }
+        composed.calls.extend(self.agree_on_group(prepare, machine)?);
+        composed.limits = self.group.limits(&recipe.group().unwrap_or_default(), machine);
+        Ok(composed)
+    }
+
+    /// Makes only the control group agree (a one-shot container has its root in memory), and tells the calls.
+    ///
+    /// # Errors
+    /// The call that was refused.
+    pub fn agree_on_group(&mut self, prepare: &[Prepare], machine: &Machine) -> Result<Vec<Call>> {
+        let mut calls = Vec::new();
+        if prepare.iter().any(|step| matches!(step, Prepare::MakeGroup { .. })) {
+            let new = self.group.is_empty();
+            let agreed = self.group.agree(prepare, machine, &mut calls);
+            if agreed.is_err() && new {
+                let _ = self.group.remove_all(&mut Vec::new());
+            }
+            agreed?;
+        } else if !self.group.is_empty() {
+            self.group.remove_all(&mut calls)?;
+        }
+        Ok(calls)
+    }
+
+    fn agree_on_root(&mut self, wanted: Option<Tools>, composed: &mut Composed) -> Result<()> {
+        if self.root.as_ref().map(|root| root.tools) == wanted {
+            return Ok(());
+        }
+        if let Some(root) = self.root.take() {
+            owner::remove_tree(&root.path)?;
+            composed.notes.push(format!("removed {}", root.path.display()));
+        }
+        let Some(tools) = wanted else {
+            self.work = None;
+            return Ok(());
+        };
+        let manifest = Manifest::new(tools, true)?;
+        let work = match self.work.take() {
+            Some(work) => work,
+            None => {
+                let work = WorkDirectory::make()?;
+                let args = format!("{}, 0700", quoted(&work.path().to_string_lossy()));
+                composed.calls.push(call("mkdir", args, &Ok(())));
+                work
+            }
+        };
+        let path = work.path().join("rootfs");
+        match manifest.build(&path) {
+            Ok(built) => {
+                composed.calls.extend(built.calls);
+                composed.notes.extend(built.notes);
+                self.root = Some(Root { path, tools });
+                self.work = Some(work);
+                Ok(())
+            }
+            // The work directory goes with `work`, and with it what was built so far.
+            Err(trouble) => Err(trouble),
+        }
+    }
+
+    /// A mount needs something to be mounted on; the article makes it with `touch dev/urandom`.
+    fn make_mount_points(&self, mounts: &[&Mount], calls: &mut Vec<Call>) -> Result<()> {
+        let Some(root) = self.root() else { return Ok(()) };
+        for (index, mount) in mounts.iter().enumerate() {
+            let earlier = mounts.get(..index).unwrap_or_default();
+            // Below a new file system the new process makes it itself: here it would be hidden.
+            let hidden = earlier.iter().any(|above| {
+                matches!(above.kind, MountKind::Fs(_)) && Path::new(&mount.target).starts_with(&above.target)
+            });
+            if hidden {
+                continue;
+            }
+            let refused = |errno: nix::errno::Errno| {
+                let trouble = Trouble::sandbox(format!("cannot make the mount point `{}`", mount.target))
+                    .because(errno);
+                match errno {
+                    nix::errno::Errno::ELOOP => trouble.hint(
+                        "a part of that path is a symbolic link, which could lead out of the root; name the real path",
+                    ),
+                    _ => trouble,
+                }
+            };
+            if tree::look_below(root, &mount.target).map_err(refused)?.is_none() {
+                let directory = source_is_directory(mount);
+                let made = tree::make_below(root, &mount.target, directory).map_err(refused)?;
+                calls.extend(made.iter().map(told));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn told(made: &tree::Made) -> Call {
+    let (name, mode) = if made.directory { ("mkdirat", "0755") } else { ("mknodat", "S_IFREG|0644") };
+    let args = format!("{}, {}, {mode}", made.at, quoted(&made.name));
+    Call { name: name.to_owned(), args, result: CallResult::Value(0) }
+}
+
+/// Whether a mount wants a directory to be mounted on.
+pub(super) fn source_is_directory(mount: &Mount) -> bool {
+    match mount.kind {
+        MountKind::Fs(_) => true,
+        MountKind::Bind | MountKind::Rbind => {
+            std::fs::metadata(&mount.source).is_ok_and(|meta| meta.is_dir())
+        }
+    }
+}
