@@ -7,7 +7,8 @@ use crate::recipe::outcome::{Outcome, Place};
 
 /// Output without rows about the host's processes.
 pub(super) fn without_host(stdout: &str, outcome: &Outcome, mask: &Masker) -> String {
-    if !sees_host(outcome) {
+    // A masked copy may be masked again.
+    if !sees_host(outcome) || stdout.contains(HOST_PROCESSES) || (stdout.is_empty() && !filtered(outcome)) {
         return stdout.to_owned();
     }
     let asks_processes =
@@ -24,6 +25,11 @@ pub(super) fn without_host(stdout: &str, outcome: &Outcome, mask: &Masker) -> St
     } else {
         stdout.to_owned()
     }
+}
+
+/// Whether grep was asked, which may or may not see itself.
+fn filtered(outcome: &Outcome) -> bool {
+    words(&outcome.command).any(|word| word == "grep")
 }
 
 /// Whether its /proc lists the host's processes. In a new PID namespace a process that is about to start is alone:
@@ -81,8 +87,7 @@ fn rows(stdout: &str, heading: bool, mask: &Masker) -> String {
         out.push_str(&head.split_whitespace().collect::<Vec<_>>().join(" "));
         out.push('\n');
     }
-    if heading || lines.clone().count() != 1 || lines.clone().any(|line| line.trim().parse::<u64>().is_err())
-    {
+    if heading || lines.clone().count() != 1 || !lines.clone().all(is_count) {
         let known = lines.filter_map(|line| known_row(line, mask));
         for row in known {
             out.push_str(&row);
@@ -117,11 +122,17 @@ fn entries(stdout: &str) -> bool {
     stdout.split_whitespace().filter(|word| word.parse::<u32>().is_ok()).count() >= 3
 }
 
+/// Whether a line is one number, or was.
+fn is_count(line: &str) -> bool {
+    let line = line.trim();
+    line == "<n>" || line.parse::<u64>().is_ok()
+}
+
 /// A line that is one number is a count.
 fn single_numbers(stdout: &str) -> String {
     let mut out = String::new();
     for line in stdout.lines() {
-        out.push_str(if line.trim().parse::<u64>().is_ok() { "<n>" } else { line });
+        out.push_str(if is_count(line) { "<n>" } else { line });
         out.push('\n');
     }
     out

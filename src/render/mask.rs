@@ -150,15 +150,25 @@ impl Masker {
         (hides && piece.bytes().any(|byte| byte.is_ascii_digit())).then(|| HOST_PROCESSES.to_owned())
     }
 
-    /// The output of a command.
-    pub(super) fn output(&mut self, stdout: &str, outcome: &Outcome) -> String {
+    /// The standard output of a command.
+    pub(super) fn stdout(&mut self, outcome: &Outcome) -> String {
+        let stdout = &outcome.stdout;
         let shown = listing::without_host(stdout, outcome, self);
         if shown.contains(HOST_PROCESSES) && !stdout.contains(HOST_PROCESSES) {
             self.hidden.insert(folded(stdout));
             self.hidden_lines.insert(stdout.lines().count());
         }
-        let asked = Asked::of(&outcome.command);
-        let lines = shown.split_inclusive('\n').map(|line| self.output_line(line, asked));
+        self.lines(&shown, &outcome.command)
+    }
+
+    /// The standard error of a command.
+    pub(super) fn stderr(&self, outcome: &Outcome) -> String {
+        self.lines(&outcome.stderr, &outcome.command)
+    }
+
+    fn lines(&self, output: &str, command: &str) -> String {
+        let asked = Asked::of(command);
+        let lines = output.split_inclusive('\n').map(|line| self.output_line(line, asked));
         lines.collect()
     }
 

@@ -15,8 +15,8 @@ impl Masker {
     pub fn outcome(&mut self, outcome: &Outcome) -> Outcome {
         self.learn_outcome(outcome);
         let mut copy = outcome.clone();
-        copy.stdout = self.output(&outcome.stdout, outcome);
-        copy.stderr = self.output(&outcome.stderr, outcome);
+        copy.stdout = self.stdout(outcome);
+        copy.stderr = self.stderr(outcome);
         copy.calls = self.calls(&copy.calls);
         copy.limits = self.limits(&copy.limits);
         copy.seen = copy.seen.map(|seen| self.seen(&seen));
@@ -168,7 +168,8 @@ impl Masker {
         Job { seen: self.seen(&job.seen), ..job.clone() }
     }
 
-    fn peek(&mut self, peek: &Peek) -> Peek {
+    /// A container from both sides, masked.
+    pub fn peek(&mut self, peek: &Peek) -> Peek {
         let job = self.job(&peek.job);
         for process in &peek.processes {
             self.name_pid(process.pid);

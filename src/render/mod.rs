@@ -6,15 +6,18 @@
 //! - [`event`]: everything that the walk tells, as a document.
 //! - [`teller`]: a stream of events as text: output is put together to lines, volatile values are masked.
 //! - [`mask`]: volatile values become names that keep identity, so that two runs compare equal.
-//! - [`report`]: the JSON of `rlab run`, `rlab list` and `rlab doctor`, and their tables.
+//! - [`report`], [`shelf`], [`doctor`]: the JSON of `rlab run`, `rlab list` and `rlab doctor`, and the tables of the
+//!   last two.
 //!
 //! The remaining files show one kind of thing each.
 
+pub mod doctor;
 pub mod document;
 pub mod event;
 pub mod markdown;
 pub mod mask;
 pub mod report;
+pub mod shelf;
 pub mod teller;
 pub mod wrap;
 
@@ -34,6 +37,8 @@ mod tokens;
 mod trouble;
 mod verdicts;
 
+#[cfg(test)]
+mod mask_tests;
 #[cfg(test)]
 mod samples;
 #[cfg(test)]

@@ -1,7 +1,9 @@
-//! The JSON of `rlab run`, `rlab list` and `rlab doctor`.
+//! The JSON of `rlab run`: the events of a run, folded.
 
 use serde::Serialize;
 
+use super::mask::Masker;
+use super::maskjson;
 use crate::error::Trouble;
 use crate::lab::check::Verdict;
 use crate::recipe::machine::{Cgroups, Machine};
@@ -136,11 +138,7 @@ impl Report {
         Self {
             format: FORMAT,
             rlab: env!("CARGO_PKG_VERSION").to_owned(),
-            machine: MachineReport {
-                kernel: machine.kernel.clone(),
-                euid: machine.euid,
-                cgroups: machine.cgroups.clone(),
-            },
+            machine: MachineReport::from(machine),
             labs: Vec::new(),
         }
     }
@@ -177,10 +175,27 @@ impl Report {
     }
 
     /// The report as JSON, pretty, with a line end. With a masker every volatile value is a name.
-    pub fn json(&self, mask: Option<&super::mask::Masker>) -> String {
-        let value = serde_json::to_value(self).unwrap_or_default();
-        let value = mask.map_or_else(|| value.clone(), |mask| super::maskjson::json(&value, mask));
-        format!("{value:#}\n")
+    pub fn json(&self, mask: Option<&Masker>) -> String {
+        let Some(mask) = mask else { return pretty(self) };
+        let mut mask = mask.clone();
+        let mut copy = self.clone();
+        for lab in &mut copy.labs {
+            lab.mask(&mut mask);
+        }
+        pretty(&maskjson::json(&serde_json::to_value(copy).unwrap_or_default(), &mask))
+    }
+}
+
+/// JSON with a line end.
+pub(super) fn pretty(value: &impl Serialize) -> String {
+    // Values of ours always can be JSON: every key is text.
+    let json = serde_json::to_string_pretty(value).unwrap_or_default();
+    json + "\n"
+}
+
+impl From<&Machine> for MachineReport {
+    fn from(machine: &Machine) -> Self {
+        Self { kernel: machine.kernel.clone(), euid: machine.euid, cgroups: machine.cgroups.clone() }
     }
 }
 
@@ -241,6 +256,23 @@ impl LabReport {
         }
     }
 
+    /// Masks every text, in the order in which things happened.
+    fn mask(&mut self, mask: &mut Masker) {
+        for line in &mut self.start {
+            line.mask(mask);
+        }
+        for step in &mut self.steps {
+            step.before = step.before.take().map(|before| mask.outcome(&before));
+            for line in &mut step.lines {
+                line.mask(mask);
+            }
+            step.after = step.after.take().map(|after| mask.outcome(&after));
+            step.ablation = step.ablation.take().map(|table| mask.ablation(&table));
+            step.checks = mask.verdicts(&step.checks);
+        }
+        self.reason = self.reason.take().map(|reason| mask.text(&reason));
+    }
+
     fn lines(&mut self) -> &mut Vec<LineReport> {
         match self.steps.last_mut() {
             Some(step) => &mut step.lines,
@@ -251,6 +283,20 @@ impl LabReport {
     fn in_line(&mut self, change: impl FnOnce(&mut LineReport)) {
         if let Some(line) = self.lines().last_mut() {
             change(line);
+        }
+    }
+}
+
+impl LineReport {
+    fn mask(&mut self, mask: &mut Masker) {
+        self.composed = self.composed.take().map(|composed| mask.composed(&composed));
+        self.outcome = self.outcome.take().map(|outcome| mask.outcome(&outcome));
+        self.peek = self.peek.take().map(|peek| mask.peek(&peek));
+        if let Some(trouble) = &mut self.trouble {
+            trouble.what = mask.text(&trouble.what);
+            for cause in &mut trouble.causes {
+                *cause = mask.text(cause);
+            }
         }
     }
 }

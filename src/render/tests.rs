@@ -31,7 +31,7 @@ fn masked_json(v: Volatile) -> String {
         memory_total: 1 << 33,
     });
     for event in samples::all(v) {
-        report.fold(&mask.event(&event));
+        report.fold(&event);
     }
     report.json(Some(&mask))
 }

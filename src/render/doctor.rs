@@ -1,0 +1,216 @@
+//! `rlab doctor`: what this machine can do, each primitive tried, as JSON and as a table.
+
+use serde::Serialize;
+
+use super::document::{Line, Look, Role, Sign, Text};
+use super::grid::{Cell, grid};
+use super::pen::Pen;
+use super::report::{FORMAT, MachineReport};
+use crate::error::Trouble;
+use crate::lab::file::{Lab, Need};
+use crate::recipe::ingredient::Resource;
+use crate::recipe::machine::{CgroupVersion, Machine};
+
+/// The whole of `rlab doctor --format json`.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Doctor {
+    /// [`FORMAT`].
+    pub format: u32,
+    /// The machine.
+    pub machine: MachineReport,
+    /// What else shapes what rlab can do here, one sentence each.
+    pub environment: Vec<String>,
+    /// Every need, tried for real.
+    pub needs: Vec<NeedReport>,
+    /// What that means for each lab.
+    pub labs: Vec<LabVerdict>,
+}
+
+/// Whether the machine can do one thing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct NeedReport {
+    /// What was tried.
+    pub need: Need,
+    /// Whether it worked.
+    pub verdict: Can,
+    /// Why it did not work.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// The mend.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
+}
+
+/// Whether something worked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Can {
+    /// It worked.
+    Yes,
+    /// It did not.
+    No,
+}
+
+/// Whether a lab can be walked on this machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub enum Runs {
+    /// All that it needs is there.
+    #[serde(rename = "runs")]
+    Whole,
+    /// Some of what it needs is missing: a learner can walk it, `rlab run` skips it.
+    #[serde(rename = "in part")]
+    InPart,
+    /// All that it needs is missing.
+    #[serde(rename = "cannot")]
+    Cannot,
+}
+
+/// What the needs mean for a lab.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LabVerdict {
+    /// Its id.
+    pub id: String,
+    /// Whether it can be walked.
+    pub verdict: Runs,
+    /// The needs that are missing.
+    pub missing: Vec<Need>,
+}
+
+impl Doctor {
+    /// Nothing was tried yet.
+    pub fn new(machine: &Machine) -> Self {
+        Self {
+            format: FORMAT,
+            machine: MachineReport::from(machine),
+            environment: Vec::new(),
+            needs: Vec::new(),
+            labs: Vec::new(),
+        }
+    }
+
+    /// Takes in how a need came out.
+    pub fn tried(&mut self, need: Need, result: &Result<(), Trouble>) {
+        let trouble = result.as_ref().err();
+        let reason = trouble.map(|trouble| {
+            let parts: Vec<&str> =
+                std::iter::once(&trouble.what).chain(&trouble.causes).map(String::as_str).collect();
+            parts.join(": ")
+        });
+        self.needs.push(NeedReport {
+            need,
+            verdict: if trouble.is_none() { Can::Yes } else { Can::No },
+            reason,
+            hint: trouble.and_then(|trouble| trouble.hint.clone()),
+        });
+    }
+
+    /// Judges a lab by the needs that were tried.
+    pub fn lab(&mut self, lab: &Lab) {
+        let lacks =
+            |need: &Need| self.needs.iter().any(|tried| tried.need == *need && tried.verdict == Can::No);
+        let missing: Vec<Need> = lab.needs.iter().copied().filter(lacks).collect();
+        let verdict = match missing.len() {
+            0 => Runs::Whole,
+            all if all == lab.needs.len() => Runs::Cannot,
+            _ => Runs::InPart,
+        };
+        self.labs.push(LabVerdict { id: lab.id.clone(), verdict, missing });
+    }
+
+    /// Whether every lab runs whole.
+    pub fn healthy(&self) -> bool {
+        self.labs.iter().all(|lab| lab.verdict == Runs::Whole)
+    }
+
+    /// The table.
+    pub fn text(&self, look: &Look) -> Text {
+        let pen = Pen { look, mask: None };
+        let mut text = self.about();
+        text.gap();
+        for need in &self.needs {
+            text.append(told(need, &pen));
+        }
+        if !self.labs.is_empty() {
+            text.gap();
+            text.append(self.labs_text(&pen));
+        }
+        text
+    }
+
+    fn about(&self) -> Text {
+        let mut text = Text::new();
+        let who = if self.machine.euid == 0 {
+            "root".to_owned()
+        } else {
+            format!("user {}, in a user namespace", self.machine.euid)
+        };
+        text.push(fact("kernel", &self.machine.kernel));
+        text.push(fact("as", &who));
+        for resource in Resource::ALL {
+            let told = match self.machine.cgroups.of(resource) {
+                Some(controller) => {
+                    let version = match controller.version {
+                        CgroupVersion::V1 => "cgroup v1",
+                        CgroupVersion::V2 => "cgroup v2",
+                    };
+                    format!("{version}, groups are made in {}", controller.parent)
+                }
+                None => "no controller".to_owned(),
+            };
+            text.push(fact(resource.controller(), &told));
+        }
+        for sentence in &self.environment {
+            text.push(Line::indented(1, 3).with(Role::Dim, sentence.clone()));
+        }
+        text
+    }
+
+    fn labs_text(&self, pen: &Pen<'_>) -> Text {
+        let mut rows = vec![super::jobs::heads(&["lab", "verdict", "missing"])];
+        for lab in &self.labs {
+            let (role, word) = match lab.verdict {
+                Runs::Whole => (Role::Good, "runs"),
+                Runs::InPart => (Role::Bad, "in part"),
+                Runs::Cannot => (Role::Bad, "cannot"),
+            };
+            let missing: Vec<&str> = lab.missing.iter().map(|need| need.name()).collect();
+            rows.push(vec![
+                Cell::new(Role::Code, lab.id.clone()),
+                Cell::new(role, word),
+                Cell::new(Role::Plain, missing.join(" ")),
+            ]);
+        }
+        grid(&rows, 1, pen)
+    }
+
+    /// The JSON, pretty, with a line end.
+    pub fn json(&self) -> String {
+        super::report::pretty(self)
+    }
+}
+
+fn fact(label: &str, value: &str) -> Line {
+    const COLUMN: usize = 9;
+    let mut line = Line::indented(1, 1 + COLUMN).with(Role::Dim, label);
+    line.pad_to(COLUMN);
+    line.with(Role::Plain, value)
+}
+
+fn told(need: &NeedReport, pen: &Pen<'_>) -> Text {
+    const COLUMN: usize = 20;
+    let mut text = Text::new();
+    let (sign, role) =
+        if need.verdict == Can::Yes { (Sign::Pass, Role::Good) } else { (Sign::Fail, Role::Bad) };
+    let mut line = Line::indented(1, 5).with(role, pen.sign(sign)).with(Role::Plain, " ");
+    let start = line.width();
+    line.push(Role::Strong, need.need.name());
+    line.pad_to(start + COLUMN);
+    text.push(line.with(Role::Dim, need.need.description()));
+    if let Some(reason) = &need.reason {
+        text.push(Line::indented(5, 7).with(Role::Plain, reason.clone()));
+    }
+    if let Some(hint) = &need.hint {
+        text.push(Line::indented(5, 11).with(Role::Good, "hint: ").with(Role::Plain, hint.clone()));
+    }
+    text
+}

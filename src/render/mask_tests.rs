@@ -1,0 +1,198 @@
+//! Tests of masking: identity is kept, nothing else is touched.
+
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+
+use super::mask::{HOST_PROCESSES, Masker};
+use super::samples::{self, ONE, Volatile};
+use crate::lab::check::Verdict;
+use crate::recipe::outcome::{Outcome, Place};
+
+fn knowing(v: Volatile) -> Masker {
+    let mut mask = Masker::new();
+    mask.host(&samples::host(v));
+    mask
+}
+
+fn with(command: &str, stdout: &str, like: &Outcome) -> Outcome {
+    Outcome { command: command.to_owned(), stdout: stdout.to_owned(), ..like.clone() }
+}
+
+fn observed(mask: &Masker, text: &str) -> String {
+    let verdict = Verdict { claim: String::new(), pass: true, observed: text.to_owned() };
+    mask.verdicts(&[verdict]).remove(0).observed
+}
+
+#[test]
+fn a_sentence_is_masked_where_it_speaks_of_the_host() {
+    let mask = knowing(ONE);
+    let name = mask.pid(24163);
+    for (text, masked) in [
+        ("PID 1 inside, 24163 on the host", format!("PID 1 inside, {name} on the host")),
+        ("PID 24163 inside and on the host", format!("PID {name} inside and on the host")),
+        ("`sleep 24163` runs as 24163 on the host", format!("`sleep 24163` runs as {name} on the host")),
+        ("exit status 24163", "exit status 24163".to_owned()),
+        ("241630 on the host", "241630 on the host".to_owned()),
+        (
+            "31 mounts, 84 processes, 0 cgroups of ours",
+            "<n> mounts, <n> processes, 0 cgroups of ours".to_owned(),
+        ),
+        ("it sees 84 processes, the host has 83", "it sees <n> processes, the host has <n>".to_owned()),
+        ("it sees 1 process", "it sees 1 process".to_owned()),
+        ("peak 7335936 B", "peak <n> B".to_owned()),
+        ("7340032 in memory.limit_in_bytes", "7340032 in memory.limit_in_bytes".to_owned()),
+        ("oom_kill 0 → 1", "oom_kill 0 → 1".to_owned()),
+        ("output `workshop`", "output `<host>`".to_owned()),
+        ("in a workshop", "in a workshop".to_owned()),
+        ("/tmp/rlab.7.8/rootfs is there", "<work>/rootfs is there".to_owned()),
+        (
+            "wrote /sys/fs/cgroup/memory/rlab.7.8.402653/tasks",
+            "wrote /sys/fs/cgroup/memory/<group>/tasks".to_owned(),
+        ),
+        ("rlab.toml is no directory of ours", "rlab.toml is no directory of ours".to_owned()),
+    ] {
+        assert_eq!(observed(&mask, text), masked);
+    }
+}
+
+#[test]
+fn a_namespace_that_differs_still_differs() {
+    let mut mask = Masker::new();
+    let seen = samples::probe_after(ONE);
+    mask.outcome(&seen);
+    let pairs = &seen.seen.as_ref().expect("it was seen").namespaces;
+    for (kind, pair) in pairs {
+        assert_eq!(mask.namespace(pair.inside) == mask.namespace(pair.host), !pair.own(), "{kind:?}");
+    }
+    let text = format!("pid:[{}]", pairs[&crate::recipe::ingredient::Namespace::Pid].inside);
+    assert_ne!(mask.text(&text), text);
+    assert_eq!(mask.text("pid:[4026531999]"), "pid:[<ns>]");
+}
+
+#[test]
+fn listings_of_the_host_are_one_line() {
+    let mut mask = Masker::new();
+    let host = samples::probe_before(ONE);
+    assert_eq!(mask.outcome(&host).stdout, format!("PID USER TIME COMMAND\n{HOST_PROCESSES}\n"));
+    let ls = with("ls /proc", "1\n17\n24163\ncpuinfo\n", &host);
+    assert_eq!(mask.outcome(&ls).stdout, format!("{HOST_PROCESSES}\n"));
+    let count = with("ps -A | wc -l", "85\n", &host);
+    assert_eq!(mask.outcome(&count).stdout, "<n>\n");
+    let other = with("echo 85", "85\n", &host);
+    assert_eq!(mask.outcome(&other).stdout, "85\n");
+}
+
+#[test]
+fn listings_of_a_container_are_kept() {
+    let mut mask = Masker::new();
+    let inside = samples::probe_after(ONE);
+    assert_eq!(mask.outcome(&inside).stdout, inside.stdout);
+    // A process may be called by a number that is a PID elsewhere.
+    let named = with("ps", "PID COMMAND\n  1 sleep 24163\n", &inside);
+    assert_eq!(mask.outcome(&named).stdout, named.stdout);
+}
+
+#[test]
+fn the_host_sees_the_container_among_its_own() {
+    let mut mask = Masker::new();
+    let stays = samples::probe_after(ONE);
+    mask.outcome(&stays);
+    let rows = "root 24163 0.0 0.1 4312 1024 ? S 14:03 0:00 sleep 1234\n\
+                root 24170 0.0 0.1 4312 1024 ? S 14:03 0:00 grep sleep\n";
+    let host = Outcome { place: Place::Host, ..with("ps aux | grep sleep", rows, &stays) };
+    let name = mask.pid(24163);
+    assert_eq!(mask.outcome(&host).stdout, format!("{name} sleep 1234\n{HOST_PROCESSES}\n"));
+    // Whether grep sees itself is a matter of chance.
+    let alone = Outcome { stdout: rows.lines().next().unwrap_or_default().to_owned(), ..host };
+    assert_eq!(mask.outcome(&alone).stdout, format!("{name} sleep 1234\n{HOST_PROCESSES}\n"));
+}
+
+#[test]
+fn the_members_of_a_group_are_names() {
+    let mut mask = Masker::new();
+    let stays = samples::probe_after(ONE);
+    mask.outcome(&stays);
+    let host = Outcome { place: Place::Host, ..with("cat $CGROUP/tasks", "24163\n24190\n", &stays) };
+    assert_eq!(mask.outcome(&host).stdout, format!("{}\n<pid>\n", mask.pid(24163)));
+    let limit = with("cat $CGROUP/memory.limit_in_bytes", "7340032\n", &host);
+    assert_eq!(mask.outcome(&limit).stdout, "7340032\n");
+    let usage = with("cat $CGROUP/memory.usage_in_bytes", "229376\n", &host);
+    assert_eq!(mask.outcome(&usage).stdout, "<n>\n");
+}
+
+#[test]
+fn an_observation_that_quotes_a_listing_is_masked() {
+    let mut mask = Masker::new();
+    mask.outcome(&samples::probe_before(ONE));
+    let quote = "output `PID USER TIME COMMAND 1 root 0:00 /usr/lib/process-0 --wit…`";
+    assert_eq!(observed(&mask, quote), format!("output `{HOST_PROCESSES}`"));
+    assert_eq!(observed(&mask, "output `PID USER TIME COMMAND`"), "output `PID USER TIME COMMAND`");
+    assert_eq!(observed(&mask, "85 lines of output"), "<n> lines of output");
+    assert_eq!(observed(&mask, "2 lines of output"), "2 lines of output");
+}
+
+#[test]
+fn descriptors_are_masked_and_sizes_are_not() {
+    let mut mask = Masker::new();
+    let mut outcome = samples::probe_after(ONE);
+    outcome.calls = vec![
+        samples::call("write", "9, \"7340032\", 7", 7),
+        samples::call("mount", "\"proc\", \"/proc/self/fd/11\", \"proc\", 0, NULL", 0),
+        samples::call("mkdir", "\"/tmp/rlab.4.5/rootfs\", 0755", 0),
+    ];
+    let args: Vec<String> = mask.outcome(&outcome).calls.into_iter().map(|call| call.args).collect();
+    assert_eq!(
+        args,
+        [
+            "<fd>, \"7340032\", 7",
+            "\"proc\", \"/proc/self/fd/<fd>\", \"proc\", 0, NULL",
+            "\"<work>/rootfs\", 0755"
+        ]
+    );
+}
+
+proptest! {
+    #[test]
+    fn equal_is_equal_and_different_is_different(pids in proptest::collection::vec(2_i32..4_194_304, 1..40)) {
+        let mut mask = Masker::new();
+        for &pid in &pids {
+            let mut outcome = samples::probe_after(ONE);
+            if let Some(seen) = outcome.seen.as_mut() {
+                seen.pid = pid;
+            }
+            outcome.calls.clear();
+            mask.outcome(&outcome);
+        }
+        let told: Vec<String> =
+            pids.iter().map(|pid| mask.text(&format!("PID 1 inside, {pid} on the host"))).collect();
+        let mut names = BTreeMap::new();
+        for (pid, told) in pids.iter().zip(&told) {
+            prop_assert!(told.contains("<pid-"), "{told}");
+            prop_assert_eq!(names.entry(*pid).or_insert(told), &told);
+        }
+        let different: std::collections::BTreeSet<_> = names.values().collect();
+        prop_assert_eq!(different.len(), names.len());
+    }
+
+    #[test]
+    fn masking_twice_is_masking_once(
+        text in "(PID |pid |/proc/|/tmp/rlab\\.|`|[0-9]{1,6}|24163|24165| on the host|[.,:\\[\\] -]|processes|peak |workshop|\\PC){0,24}",
+    ) {
+        let mut mask = knowing(ONE);
+        mask.outcome(&samples::probe_before(ONE));
+        let once = mask.text(&text);
+        prop_assert_eq!(mask.text(&once), once.clone());
+        let outcome = with("ps", &text, &samples::probe_before(ONE));
+        let once = mask.outcome(&outcome);
+        prop_assert_eq!(&mask.outcome(&once), &once);
+    }
+
+    #[test]
+    fn other_numbers_are_kept(number in 0_u64..100_000) {
+        let mask = knowing(ONE);
+        prop_assume!(number != 24163);
+        let text = format!("status {number} of {number}x in x{number} at {number}.5");
+        prop_assert_eq!(mask.text(&text), text);
+    }
+}
