@@ -1,1 +1,239 @@
-//! What a lab must have beyond being readable.
+//! What a lab must have beyond being readable, and a lab to start from.
+
+use std::fmt;
+
+use crate::lab::file::{Lab, LabLine, Need, Step};
+use crate::recipe::compose::Recipe;
+use crate::recipe::ingredient::{Ingredient, Mount, MountKind, Namespace, Resource};
+use crate::recipe::line::Line;
+
+/// Columns and lines of the smallest screen that a step's text has to fit.
+const SCREEN: (usize, usize) = (80, 24);
+/// Characters of a title that fit the line above a step.
+const TITLE: usize = 60;
+/// Rungs of a hint ladder: a nudge, a stronger one, nearly the answer.
+const HINTS: usize = 3;
+
+/// How bad it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// The lab should not be given to learners.
+    Error,
+    /// It would be better otherwise.
+    Warning,
+}
+
+/// One thing that a lab lacks.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Finding {
+    /// How bad it is.
+    pub severity: Severity,
+    /// The step; `None` for the lab as a whole.
+    pub step: Option<String>,
+    /// What is wrong: lower case, no full stop, names in backticks.
+    pub what: String,
+    /// What to do.
+    pub hint: Option<String>,
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.severity {
+            Severity::Error => "error: ",
+            Severity::Warning => "warning: ",
+        })?;
+        if let Some(step) = &self.step {
+            write!(f, "step `{step}`: ")?;
+        }
+        f.write_str(&self.what)?;
+        if let Some(hint) = &self.hint {
+            write!(f, "\nhint: {hint}")?;
+        }
+        Ok(())
+    }
+}
+
+/// Everything that the lab lacks, the lab itself first, then step by step.
+pub fn lint(lab: &Lab) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let mut report = |severity, what: String, hint: Option<&str>| {
+        findings.push(Finding { severity, step: None, what, hint: hint.map(str::to_owned) });
+    };
+    title(&lab.title, &mut report);
+    needs(lab, &mut report);
+    findings.extend(composition(lab));
+    for step in &lab.steps {
+        let mut report = |severity, what: String, hint: Option<&str>| {
+            let hint = hint.map(str::to_owned);
+            findings.push(Finding { severity, step: Some(step.id.clone()), what, hint });
+        };
+        texts(step, &mut report);
+        acts(step, &mut report);
+    }
+    findings
+}
+
+type Report<'r> = &'r mut dyn FnMut(Severity, String, Option<&str>);
+
+fn title(title: &str, report: Report<'_>) {
+    let length = title.chars().count();
+    if length > TITLE {
+        report(Severity::Error, format!("the title has {length} characters, {TITLE} fit"), None);
+    }
+}
+
+/// What a learner reads.
+fn texts(step: &Step, report: Report<'_>) {
+    title(&step.title, report);
+    let (columns, lines) = SCREEN;
+    let height = textwrap::wrap(&step.say, columns).len();
+    if height > lines {
+        let what = format!("`say` takes {height} lines of {columns} columns, a screen has {lines}");
+        report(Severity::Error, what, Some("move some of it to `why`, or make two steps of it"));
+    }
+    if let Some(at) = step.hints.iter().position(|hint| hint.trim().is_empty()) {
+        report(Severity::Error, format!("hint {} is empty", at + 1), None);
+    }
+    if step.hints.len() != HINTS {
+        let what = format!("{} hints where a ladder has {HINTS}", step.hints.len());
+        report(Severity::Warning, what, Some("a nudge, a stronger one, nearly the answer"));
+    }
+    if step.why.as_ref().is_none_or(|why| why.trim().is_empty()) {
+        report(Severity::Warning, "no `why`".to_owned(), None);
+    }
+    if step.predict.is_none() {
+        report(Severity::Warning, "no prediction".to_owned(), Some("add a `[step.predict]`"));
+    }
+}
+
+/// What is done, and what is shown of it.
+fn acts(step: &Step, report: Report<'_>) {
+    if step.try_lines.is_empty() {
+        report(Severity::Error, "no solution".to_owned(), Some("`try` holds the lines that solve the step"));
+    }
+    if step.checks.is_empty() {
+        report(
+            Severity::Error,
+            "no check".to_owned(),
+            Some("add a `[[step.check]]` on what the kernel shows"),
+        );
+    }
+    for (number, check) in step.checks.iter().enumerate() {
+        if step.checks[..number].iter().any(|earlier| earlier.claim == check.claim) {
+            report(Severity::Error, format!("two checks claim `{}`", check.claim), None);
+        }
+    }
+    if step.probe.is_none() {
+        report(Severity::Warning, "no probe".to_owned(), Some("a probe shows what the step changes"));
+    }
+    let ablates = step.try_lines.iter().any(|line| line.line == Line::Ablate);
+    if ablates && step.ablation.is_none() {
+        report(Severity::Error, "`ablate` without a `[step.ablation]`".to_owned(), None);
+    }
+    if step.ablation.is_some() && !ablates {
+        report(
+            Severity::Error,
+            "an ablation table that no line of `try` fills".to_owned(),
+            Some("add `ablate`"),
+        );
+    }
+}
+
+/// Needs that the lines have and the lab does not name.
+fn needs(lab: &Lab, report: Report<'_>) {
+    let rows = |step: &Step| -> Vec<LabLine> {
+        step.ablation.iter().flat_map(|table| &table.rows).flat_map(|row| row.lines.clone()).collect()
+    };
+    let mut told: Vec<Need> = Vec::new();
+    let steps = lab.steps.iter().flat_map(|step| step.try_lines.iter().cloned().chain(rows(step)));
+    for line in lab.start.iter().cloned().chain(steps) {
+        for need in needs_of(&line.line) {
+            if !covered(need, &lab.needs) && !told.contains(&need) {
+                told.push(need);
+                let hint =
+                    format!("add `{need}` to `needs`, so that a machine that lacks it is told in time");
+                let what = format!("`{}` needs `{need}`, which the lab does not name", line.text);
+                report(Severity::Error, what, Some(&hint));
+            }
+        }
+    }
+}
+
+/// What a line asks of the machine.
+pub fn needs_of(line: &Line) -> Vec<Need> {
+    let Line::Add(ingredient) = line else { return Vec::new() };
+    match ingredient {
+        Ingredient::Rootfs(_) | Ingredient::Capdrop(_) => Vec::new(),
+        Ingredient::Chroot => vec![Need::Chroot],
+        Ingredient::PivotRoot => vec![Need::PivotRoot],
+        Ingredient::Unshare { namespaces, mount_proc } => {
+            let proc = mount_proc.then_some(Need::Proc);
+            namespaces.iter().map(|kind| need_of_namespace(*kind)).chain(proc).collect()
+        }
+        Ingredient::Mount(Mount { kind: MountKind::Fs(fstype), .. }) if fstype == "proc" => vec![Need::Proc],
+        Ingredient::Mount(Mount { kind: MountKind::Fs(_), .. }) => vec![Need::MountNamespace],
+        Ingredient::Mount(_) => vec![Need::BindMount],
+        // The bare group is one of the memory controller.
+        Ingredient::Cgroup(limits) if limits.is_empty() => vec![Need::MemoryCgroup],
+        Ingredient::Cgroup(limits) => limits.iter().map(|limit| need_of_limit(limit.resource)).collect(),
+        Ingredient::Hostname(_) => vec![Need::UtsNamespace],
+    }
+}
+
+const fn need_of_namespace(kind: Namespace) -> Need {
+    match kind {
+        Namespace::Mnt => Need::MountNamespace,
+        Namespace::Pid => Need::PidNamespace,
+        Namespace::Uts => Need::UtsNamespace,
+        Namespace::Ipc => Need::IpcNamespace,
+        Namespace::Net => Need::NetNamespace,
+        Namespace::User => Need::UserNamespace,
+        Namespace::Cgroup => Need::CgroupNamespace,
+    }
+}
+
+const fn need_of_limit(resource: Resource) -> Need {
+    match resource {
+        Resource::Memory => Need::MemoryCgroup,
+        Resource::Pids => Need::PidsCgroup,
+        Resource::Cpu => Need::CpuCgroup,
+    }
+}
+
+/// Whether a named need has this one in it: a PID namespace is tried with its proc, and both with their mounts.
+fn covered(need: Need, named: &[Need]) -> bool {
+    let by: &[Need] = match need {
+        Need::Proc => &[Need::Proc, Need::PidNamespace],
+        Need::MountNamespace => &[Need::MountNamespace, Need::Proc, Need::PidNamespace, Need::BindMount],
+        _ => return named.contains(&need),
+    };
+    by.iter().any(|need| named.contains(need))
+}
+
+/// Lines that the recipe refuses when the lab is solved in order.
+fn composition(lab: &Lab) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let mut recipe = Recipe::default();
+    let mut follow = |recipe: &mut Recipe, line: &LabLine, step: Option<&Step>| {
+        let refused = match &line.line {
+            Line::Add(ingredient) => recipe.add(ingredient.clone()).err(),
+            Line::Drop(what) => recipe.drop(what).err(),
+            _ => None,
+        };
+        if let Some(trouble) = refused {
+            let step = step.map(|step| step.id.clone());
+            let what = format!("`{}` is refused: {}", line.text, trouble.what);
+            findings.push(Finding { severity: Severity::Error, step, what, hint: trouble.hint });
+        }
+    };
+    lab.start.iter().for_each(|line| follow(&mut recipe, line, None));
+    for step in &lab.steps {
+        step.try_lines.iter().for_each(|line| follow(&mut recipe, line, Some(step)));
+        for row in step.ablation.iter().flat_map(|table| &table.rows) {
+            let mut recipe = Recipe::default();
+            row.lines.iter().for_each(|line| follow(&mut recipe, line, Some(step)));
+        }
+    }
+    findings
+}

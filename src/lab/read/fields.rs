@@ -186,7 +186,14 @@ pub(in crate::lab) fn strings<'t>(
         mistaken(key, "a list of strings", value, value.get_ref(), findings);
         return Vec::new();
     };
-    items.iter().filter_map(|item| Some((string(key, item, findings)?, item.span()))).collect()
+    let mut texts = Vec::new();
+    for item in items {
+        match item.get_ref() {
+            DeValue::String(text) => texts.push((text.as_ref(), item.span())),
+            other => mistaken(key, "a list of strings", item, other, findings),
+        }
+    }
+    texts
 }
 
 /// Notes a value of the wrong type.

@@ -7,6 +7,8 @@
 pub(in crate::lab) mod check;
 pub(in crate::lab) mod conditions;
 pub(in crate::lab) mod fields;
+#[cfg(test)]
+mod tests;
 mod token;
 
 pub use crate::lab::read::check::check_keys;
