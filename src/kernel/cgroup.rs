@@ -59,7 +59,7 @@ fn find(
 }
 
 /// The path in the line of `/proc/self/cgroup` whose list of controllers is wanted.
-fn own_path<'a>(groups: &'a str, wanted: impl Fn(&str) -> bool) -> &'a str {
+fn own_path(groups: &str, wanted: impl Fn(&str) -> bool) -> &str {
     groups
         .lines()
         .filter_map(|line| {

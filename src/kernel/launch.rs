@@ -290,13 +290,24 @@ fn leave(status: c_long) -> ! {
     }
 }
 
+/// A call that was made outside a program, with its answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answered {
+    /// The name.
+    pub name: &'static str,
+    /// The arguments in strace's notation.
+    pub text: String,
+    /// The value, or the errno.
+    pub result: Result<i64, i32>,
+}
+
 /// A proc file system of the caller's PID namespace that is not attached anywhere, by fsopen(2), fsconfig(2) and
 /// fsmount(2), with each call's name, text and result for the narration. A proc mount belongs to the PID namespace of
 /// whoever makes it, so this one will still list the host after it is attached in a container.
 ///
 /// # Errors
 /// The calls so far, the last one with the errno: EPERM without CAP_SYS_ADMIN, ENOSYS before Linux 5.2.
-pub fn detached_proc() -> (Vec<(&'static str, String, Result<i64, i32>)>, Option<OwnedFd>) {
+pub fn detached_proc() -> (Vec<Answered>, Option<OwnedFd>) {
     const FSOPEN_CLOEXEC: c_long = 1;
     const FSCONFIG_CMD_CREATE: c_long = 6;
     const FSMOUNT_CLOEXEC: c_long = 1;
@@ -304,9 +315,10 @@ pub fn detached_proc() -> (Vec<(&'static str, String, Result<i64, i32>)>, Option
     const PROC: &CStr = c"proc";
     let mut told = Vec::new();
     let mut tell = |name, text: String, answer: c_long| {
-        let result = if answer == -1 { Err(Errno::last_raw()) } else { Ok(answer as i64) };
-        told.push((name, text, result));
-        result.is_ok()
+        let result = if answer == -1 { Err(Errno::last_raw()) } else { Ok(answer) };
+        let made = result.is_ok();
+        told.push(Answered { name, text, result });
+        made
     };
     let name: *const c_char = PROC.as_ptr();
     let context = raw(libc::SYS_fsopen, [name as c_long, FSOPEN_CLOEXEC, 0, 0, 0, 0]);

@@ -79,7 +79,7 @@ pub fn launch(plan: &Plan, mut base: Base<'_>) -> Result<Launched> {
     }
     if plan.prepare.contains(&Prepare::DetachedProc) {
         let (told, fd) = launch::detached_proc();
-        calls.extend(told.into_iter().map(|(name, args, result)| told_call(name, args, result)));
+        calls.extend(told.into_iter().map(|made| told_call(made.name, made.text, made.result)));
         let Some(fd) = fd else {
             let refused = calls.last().and_then(|call| errno_of(call.result));
             return Ok(Launched { calls, process: None, refused });
@@ -216,7 +216,7 @@ impl Process {
             let Some(call) = all.get(report.index) else { continue };
             // A refused call that is plumbing is told all the same: it is why the program did not start.
             let tolerated = call.tolerates(report.result);
-            if (call.narrated() && !tolerated) || (report.result.is_err() && !tolerated) {
+            if !tolerated && (call.narrated() || report.result.is_err()) {
                 calls.push(told_call(call.name(), call.text(&self.slots), report.result));
             }
             if let (Some(slot), Ok(value)) =
