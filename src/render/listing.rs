@@ -7,12 +7,14 @@ use crate::recipe::outcome::{Outcome, Place};
 
 /// Output without rows about the host's processes.
 pub(super) fn without_host(stdout: &str, outcome: &Outcome, mask: &Masker) -> String {
+    if lists_host_files(outcome) {
+        return format!("{HOST_FILES}\n");
+    }
     // A masked copy may be masked again.
     if !sees_host(outcome) || stdout.contains(HOST_PROCESSES) || (stdout.is_empty() && !filtered(outcome)) {
         return stdout.to_owned();
     }
-    let asks_processes =
-        words(&outcome.command).any(|word| matches!(word, "ps" | "top" | "pgrep" | "pstree"));
+    let asks_processes = words(&outcome.command).any(|word| matches!(word, "ps" | "top" | "pstree"));
     let asks_proc = words(&outcome.command).any(|word| word == "/proc" || word.starts_with("/proc/"));
     let is_listing =
         stdout.lines().next().is_some_and(|head| head.split_whitespace().any(|word| word == "PID"));
@@ -25,6 +27,20 @@ pub(super) fn without_host(stdout: &str, outcome: &Outcome, mask: &Masker) -> St
     } else {
         stdout.to_owned()
     }
+}
+
+/// What stands for the files in a directory of the host.
+pub(super) const HOST_FILES: &str = "<host files>";
+
+/// Whether it lists a directory of the host from a process that keeps the host's root.
+fn lists_host_files(outcome: &Outcome) -> bool {
+    let host_root = outcome.seen.as_ref().is_some_and(|seen| !seen.root_own);
+    let mut words = words(&outcome.command);
+    outcome.place == Place::Inside
+        && host_root
+        && words.next() == Some("ls")
+        && !words.any(|word| word.starts_with("/proc"))
+        && !outcome.stdout.is_empty()
 }
 
 /// Whether grep was asked, which may or may not see itself.

@@ -7,7 +7,7 @@
 //! | namespace (inode number) | `<ns-1>`… |
 //! | the session's directory | `<work>` |
 //! | the session's control group | `<group>` (its name only; the tree above it is kept) |
-//! | a listing of the host's processes | `<host processes>` |
+//! | a listing of the host's processes, of its files | `<host processes>`, `<host files>` |
 //! | counts of the host, peaks, durations | `<n>` |
 //! | file descriptors | `<fd>` |
 //! | kernel release, host name | `<kernel>`, `<host>` |
@@ -181,7 +181,8 @@ impl Masker {
         let line = self.paths(line);
         let line = tokens::numbers(&line, |token| {
             let told = self.told(token);
-            if told.is_some() || !(numeric || asked.counters) {
+            let leads = asked.pids && token.before.trim().is_empty();
+            if told.is_some() || !(numeric || asked.counters || leads) {
                 return told;
             }
             let known = token.parse().and_then(|pid: i32| self.pids.get(&pid).cloned());

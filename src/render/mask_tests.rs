@@ -122,6 +122,28 @@ fn the_members_of_a_group_are_names() {
 }
 
 #[test]
+fn pgrep_names_one_process_a_line() {
+    let mut mask = Masker::new();
+    let stays = samples::probe_after(ONE);
+    mask.outcome(&stays);
+    let host = Outcome { place: Place::Host, ..with("pgrep -a sleep", "24163 sleep 1234\n", &stays) };
+    assert_eq!(mask.outcome(&host).stdout, format!("{} sleep 1234\n", mask.pid(24163)));
+    let unknown = Outcome { stdout: "24999 sleep 1234\n".to_owned(), ..host };
+    assert_eq!(mask.outcome(&unknown).stdout, "<pid> sleep 1234\n");
+}
+
+#[test]
+fn files_of_the_host_are_one_line() {
+    let mut mask = Masker::new();
+    let mut host = with("ls /", "bin\nboot\nsrv\n", &samples::probe_before(ONE));
+    assert_eq!(mask.outcome(&host).stdout, host.stdout);
+    if let Some(seen) = host.seen.as_mut() {
+        seen.root_own = false;
+    }
+    assert_eq!(mask.outcome(&host).stdout, "<host files>\n");
+}
+
+#[test]
 fn an_observation_that_quotes_a_listing_is_masked() {
     let mut mask = Masker::new();
     mask.outcome(&samples::probe_before(ONE));
