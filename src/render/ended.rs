@@ -31,12 +31,7 @@ pub(super) fn ended(outcome: &Outcome, pen: &Pen<'_>) -> Text {
             }
         }
         End::Signaled(signal) => text.append(killed(outcome, signal, pen)),
-        End::Refused(errno) => {
-            let line = Line::indented(MARGIN, MARGIN + 4)
-                .with(Role::Bad, "Refused")
-                .with(Role::Plain, format!("  {}: the program never ran", errno_text(errno)));
-            text.push(line);
-        }
+        End::Refused(errno) => text.push(refused(outcome, errno)),
         End::Running => text.append(running(outcome, pen)),
     }
     text
@@ -54,6 +49,16 @@ pub(super) fn signal_name(signal: i32) -> String {
 
 fn note(text: &mut Text, what: &str) {
     text.push(Line::indented(MARGIN, MARGIN).with(Role::Dim, what));
+}
+
+/// A call before the program was refused.
+fn refused(outcome: &Outcome, errno: i32) -> Line {
+    match outcome.end.status(&outcome.calls) {
+        Some(status @ (126 | 127)) => exited(outcome, status),
+        _ => Line::indented(MARGIN, MARGIN + 4)
+            .with(Role::Bad, "Refused")
+            .with(Role::Plain, format!("  {}: the program never ran", errno_text(errno))),
+    }
 }
 
 fn exited(outcome: &Outcome, status: i32) -> Line {
@@ -101,10 +106,7 @@ fn victim(outcome: &Outcome) -> Option<&crate::recipe::outcome::Victim> {
 fn who(outcome: &Outcome, pen: &Pen<'_>) -> Text {
     let seen = outcome.seen.as_ref();
     let victim = victim(outcome);
-    let name = victim.map_or_else(
-        || outcome.command.split_whitespace().next().unwrap_or_default().to_owned(),
-        |victim| victim.name.clone(),
-    );
+    let name = victim.map_or_else(|| program(outcome).to_owned(), |victim| victim.name.clone());
     let mut line = labelled("who", COLUMN).with(Role::Strong, name.clone());
     let pid = victim.map(|victim| victim.pid).or_else(|| seen.map(|seen| seen.pid));
     match (seen, pid) {
@@ -116,6 +118,16 @@ fn who(outcome: &Outcome, pen: &Pen<'_>) -> Text {
         _ => {}
     }
     line.into()
+}
+
+/// The name of the program that was started: of `"/bin/sh", ["sh", "-c", …]` it is `sh`, whatever was typed.
+fn program(outcome: &Outcome) -> &str {
+    let exec = outcome.calls.iter().rfind(|call| call.name == "execve");
+    let path = exec.and_then(|call| call.args.split('"').nth(1));
+    match path {
+        Some(path) => path.rsplit('/').next().unwrap_or(path),
+        None => outcome.command.split_whitespace().next().unwrap_or_default(),
+    }
 }
 
 /// The limit, the peak and the kernel's counter, where the counter rose.

@@ -40,6 +40,8 @@ mod verdicts;
 #[cfg(test)]
 mod mask_tests;
 #[cfg(test)]
+mod page_tests;
+#[cfg(test)]
 mod samples;
 #[cfg(test)]
 mod tests;
