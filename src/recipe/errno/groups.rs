@@ -1,0 +1,215 @@
+//! Control groups. Sources: cgroups(7), the kernel's Documentation/admin-guide/cgroup-v2.rst and cgroup-v1/memory.rst.
+
+use nix::errno::Errno::{
+    EACCES, EAGAIN, EBUSY, EEXIST, EINVAL, ENOENT, ENOMEM, ENOTEMPTY, EOPNOTSUPP, EPERM, EROFS, ESRCH,
+};
+
+use super::{Row, row};
+use crate::recipe::machine::CgroupVersion;
+
+const WRITE: &[&str] = &["write", "openat"];
+const MAKE: &[&str] = &["mkdir", "mkdirat"];
+
+pub(super) const ROWS: &[Row] = &[
+    row(
+        WRITE,
+        EBUSY,
+        &["cgroup.subtree_control"],
+        "the parent group has processes of its own, and on v2 only leaves may have them",
+        "move them to a leaf first (in Docker the first process sits in the root group)",
+    ),
+    row(
+        WRITE,
+        ENOENT,
+        &["cgroup.subtree_control"],
+        "the parent group does not have this controller to hand on",
+        "look into its `cgroup.controllers`, and enable it from the top down",
+    ),
+    row(
+        WRITE,
+        EOPNOTSUPP,
+        &["cgroup.subtree_control"],
+        "the group is threaded (`cgroup.type`), and this controller works on whole processes only",
+        "use a group whose `cgroup.type` is `domain`",
+    ),
+    row(
+        WRITE,
+        EACCES,
+        &["cgroup.subtree_control"],
+        "this part of the tree was not handed to this user",
+        "start rlab inside a delegated tree: `systemd-run --user --scope -p Delegate=yes rlab`, or as root",
+    ),
+    row(
+        &["openat"],
+        ENOENT,
+        &["memory.memsw.limit_in_bytes"],
+        "this kernel keeps no account of swap",
+        "boot with `swapaccount=1`, or turn swap off: otherwise memory goes to swap in place of biting",
+    ),
+    row(
+        &["openat"],
+        ENOENT,
+        &["memory.swap.max"],
+        "this kernel keeps no account of swap",
+        "boot with `swapaccount=1`, or turn swap off: otherwise memory goes to swap in place of biting",
+    ),
+    row(
+        &["openat"],
+        ENOENT,
+        &["memory.limit_in_bytes"],
+        "the group is gone, or the memory controller is on v2 here, where the file is `memory.max`",
+        "run `rlab doctor` to see which generation drives which controller",
+    ),
+    row(
+        &["openat"],
+        ENOENT,
+        &["memory.max"],
+        "the memory controller is on v1 here, where the file is `memory.limit_in_bytes`",
+        "run `rlab doctor` to see which generation drives which controller",
+    )
+    .when(|context| context.version == Some(CgroupVersion::V1)),
+    row(
+        &["openat"],
+        ENOENT,
+        &["memory.max"],
+        "the file appears only when the parent's `cgroup.subtree_control` has `+memory`",
+        "enable the controller in the parent first",
+    ),
+    row(
+        &["openat"],
+        ENOENT,
+        &[".max"],
+        "the file appears only when the parent's `cgroup.subtree_control` has the controller",
+        "enable the controller in the parent first",
+    ),
+    row(
+        WRITE,
+        EINVAL,
+        &["memory.memsw.limit_in_bytes"],
+        "memory and swap together cannot be limited to less than memory alone",
+        "write it after the memory limit, and at least as large",
+    ),
+    row(
+        WRITE,
+        EBUSY,
+        &["memory.memsw.limit_in_bytes"],
+        "the group uses more than that, and v1 does not kill to make room",
+        "end what runs in the group first, or write a larger limit",
+    ),
+    row(
+        WRITE,
+        EBUSY,
+        &["memory.limit_in_bytes"],
+        "the group uses more than that, and v1 does not kill to make room (v2 does)",
+        "end what runs in the group first, or write a larger limit",
+    ),
+    row(
+        WRITE,
+        EINVAL,
+        &["memory.limit_in_bytes"],
+        "the limit is above that of memory and swap together (`memory.memsw.limit_in_bytes`)",
+        "raise that one first",
+    ),
+    row(
+        WRITE,
+        EINVAL,
+        &["cpu."],
+        "the kernel takes a period of 1000 to 1000000 microseconds, a quota from 1000, and no more than the parent has",
+        "write `cgroup cpu.max=50000/100000`",
+    ),
+    row(
+        WRITE,
+        EINVAL,
+        &["pids.max"],
+        "the kernel takes 0 to 4194304 processes, or `max`",
+        "write `cgroup pids.max=64`",
+    ),
+    row(
+        WRITE,
+        EACCES,
+        &["cgroup.procs"],
+        "a process can be moved only inside the tree that was handed to this user, not into it from outside",
+        "start rlab inside a delegated tree: `systemd-run --user --scope -p Delegate=yes rlab`, or as root",
+    ),
+    row(
+        WRITE,
+        EBUSY,
+        &["cgroup.procs"],
+        "the group has controllers enabled for its children, so it may hold no process of its own",
+        "make a leaf below it and put the process there",
+    ),
+    row(
+        WRITE,
+        EOPNOTSUPP,
+        &["cgroup.procs"],
+        "the group is threaded or invalid (`cgroup.type`), so it takes no whole process",
+        "use a group whose `cgroup.type` is `domain`",
+    ),
+    row(WRITE, ESRCH, &["cgroup.procs"], "the process has ended in the meantime", "start it again"),
+    row(
+        WRITE,
+        EACCES,
+        &["tasks"],
+        "only the owner of a v1 group and of the process may move it there",
+        "run rlab as root",
+    ),
+    row(WRITE, ESRCH, &["tasks"], "the process has ended in the meantime", "start it again"),
+    row(
+        WRITE,
+        ENOMEM,
+        &["memory."],
+        "the kernel could not bring the group below that limit",
+        "end what runs in the group first",
+    ),
+    row(
+        WRITE,
+        EACCES,
+        &["/sys/fs/cgroup"],
+        "this user may not write there",
+        "run rlab as root, or inside a delegated tree: `systemd-run --user --scope -p Delegate=yes rlab`",
+    ),
+    row(
+        WRITE,
+        EPERM,
+        &["/sys/fs/cgroup"],
+        "this user may not write there",
+        "run rlab as root, or inside a delegated tree: `systemd-run --user --scope -p Delegate=yes rlab`",
+    ),
+    row(
+        &["write", "openat", "mkdir", "mkdirat", "rmdir"],
+        EROFS,
+        &["/sys/fs/cgroup"],
+        "control groups are mounted read-only here, as Docker does for its containers",
+        "run rlab on the host, or start the outer container with `--privileged --cgroupns=private`",
+    ),
+    row(
+        MAKE,
+        EACCES,
+        &["/sys/fs/cgroup"],
+        "this user may not make a group there",
+        "run rlab as root, or inside a delegated tree: `systemd-run --user --scope -p Delegate=yes rlab`",
+    ),
+    row(
+        MAKE,
+        EPERM,
+        &["/sys/fs/cgroup"],
+        "this user may not make a group there",
+        "run rlab as root, or inside a delegated tree: `systemd-run --user --scope -p Delegate=yes rlab`",
+    ),
+    row(
+        MAKE,
+        EAGAIN,
+        &["/sys/fs/cgroup"],
+        "a parent allows no more groups below it (`cgroup.max.descendants`, `cgroup.max.depth`)",
+        "raise that, or run `rlab clean` to remove what dead sessions left",
+    ),
+    row(MAKE, EEXIST, &["/sys/fs/cgroup"], "a group of that name is there already", "run `rlab clean`"),
+    row(
+        &["rmdir"],
+        EBUSY,
+        &[],
+        "a process still lives in the group, or a group is below it",
+        "end it with `kill N`; after a kill the kernel needs a few milliseconds",
+    ),
+    row(&["rmdir"], ENOTEMPTY, &[], "the directory is not empty", "look into it with `!ls -la`"),
+];
