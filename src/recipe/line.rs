@@ -10,6 +10,10 @@ mod unshare;
 mod words;
 
 use crate::recipe::ingredient::Ingredient;
+pub(crate) use cgroup::resource as limited_resource;
+pub(crate) use mount::FLAGS as MOUNT_FLAGS;
+pub(crate) use print::quoted;
+pub(crate) use unshare::{Flag as UnshareFlag, flag as unshare_flags};
 pub use words::WORDS;
 
 /// A program to run, and how it was typed.

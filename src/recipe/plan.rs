@@ -5,9 +5,13 @@
 
 use std::collections::BTreeSet;
 
+mod groups;
+mod mounts;
+mod print;
+
 use crate::error::Result;
-use crate::recipe::compose::Recipe;
-use crate::recipe::ingredient::{Namespace, Resource, Tools};
+use crate::recipe::compose::{Recipe, RootChange};
+use crate::recipe::ingredient::{Ingredient, Namespace, Resource, Tools};
 use crate::recipe::line::Command;
 use crate::recipe::machine::{CgroupVersion, Machine};
 
@@ -92,7 +96,7 @@ pub enum Op {
     TmpfsRoot(Tools),
     /// A mount. A target under [`At::Root`] is opened inside the root without following links, first.
     Mount {
-        /// Device or name.
+        /// A name such as `proc` ([`At::Inside`], passed on as it is), or for a bind a path.
         source: At,
         /// Where.
         target: At,
@@ -141,8 +145,108 @@ impl Plan {
     /// Plans a command under a recipe on a machine.
     ///
     /// # Errors
-    /// A limit where the machine has no controller for it.
-    pub fn new(_recipe: &Recipe, _command: &Command, _machine: &Machine, _place: RootPlace) -> Result<Self> {
-        todo!()
+    /// A limit where the machine has no controller for it, or one larger than the machine.
+    pub fn new(recipe: &Recipe, command: &Command, machine: &Machine, place: RootPlace) -> Result<Self> {
+        let namespaces = effective(recipe, machine, place);
+        let groups = groups::plan(recipe, machine)?;
+        let mounts = mounts::plan(recipe, machine, &namespaces);
+        let tools = recipe.rootfs();
+
+        let mut prepare = Vec::new();
+        if let (Some(tools), RootPlace::Directory) = (tools, place) {
+            prepare.push(Prepare::Rootfs(tools));
+        }
+        prepare.extend(groups.prepare);
+        if mounts.detached_proc {
+            prepare.push(Prepare::DetachedProc);
+        }
+
+        // The group before everything else, so that every byte is charged to it; by a descriptor of rlab's, so before
+        // the ids change too.
+        let mut child = vec![Op::DieWithParent];
+        child.extend(groups.join);
+        if namespaces.contains(&Namespace::User) {
+            child.push(Op::MapIds { uid: machine.euid, gid: machine.egid });
+        }
+        if namespaces.contains(&Namespace::Cgroup) {
+            child.push(Op::Unshare(Namespace::Cgroup));
+        }
+        if namespaces.contains(&Namespace::Mnt) {
+            child.push(Op::MakePrivate);
+        }
+        match (tools, place) {
+            (Some(tools), RootPlace::Memory) => child.push(Op::TmpfsRoot(tools)),
+            (_, RootPlace::Directory) if recipe.root_change() == RootChange::Pivot => {
+                child.push(Op::BindRoot)
+            }
+            _ => {}
+        }
+        child.extend(mounts.before);
+        child.extend(recipe.hostname().map(|name| Op::SetHostname(name.to_owned())));
+        match recipe.root_change() {
+            RootChange::None => {}
+            RootChange::Chroot => child.push(Op::Chroot),
+            RootChange::Pivot => child.push(Op::PivotRoot),
+        }
+        child.extend(mounts.after);
+        child.extend(recipe.dropped_capabilities().map(|names| Op::DropCapabilities(names.clone())));
+        child.push(Op::Exec(command.clone()));
+
+        let at_birth = namespaces.into_iter().filter(|own| *own != Namespace::Cgroup).collect();
+        Ok(Self { prepare, clone: Clone3 { namespaces: at_birth, into_cgroup: groups.into_cgroup }, child })
+    }
+
+    /// What rlab added to or changed of the recipe by itself, and why: one sentence each.
+    pub fn added(&self, recipe: &Recipe) -> Vec<String> {
+        let asked = recipe.namespaces();
+        let mut notes = Vec::new();
+        for own in self.clone.namespaces.difference(&asked) {
+            notes.push(match own {
+                Namespace::Mnt => {
+                    "a mount namespace was added, so that no mount shows on the host".to_owned()
+                }
+                Namespace::User => {
+                    "a user namespace was added, since without root the kernel refuses the rest".to_owned()
+                }
+                other => format!("a {} namespace was added", other.name()),
+            });
+        }
+        if self.prepare.contains(&Prepare::DetachedProc) {
+            notes.push(
+                "the proc is older than the PID namespace, so it shows the processes of the host".to_owned(),
+            );
+        }
+        if self.child.iter().any(mounts::is_host_proc) {
+            notes.push(
+                "the proc of the host is bound in place of a new one, which the kernel would refuse here"
+                    .to_owned(),
+            );
+        }
+        if self.prepare.iter().any(groups::closes_swap) {
+            notes.push("swap is closed off too, since the limit would only push memory out to it".to_owned());
+        }
+        notes
     }
 }
+
+/// The namespaces asked for, and those that the rest cannot do without.
+fn effective(recipe: &Recipe, machine: &Machine, place: RootPlace) -> BTreeSet<Namespace> {
+    let mut namespaces = recipe.namespaces();
+    let in_memory = place == RootPlace::Memory && recipe.rootfs().is_some();
+    if in_memory
+        || recipe.mount_proc()
+        || !recipe.mounts().is_empty()
+        || recipe.root_change() == RootChange::Pivot
+    {
+        namespaces.insert(Namespace::Mnt);
+    }
+    // A directory and a control group need rights on files only, everything else a capability.
+    let only_files = |known: &Ingredient| matches!(known, Ingredient::Rootfs(_) | Ingredient::Cgroup(_));
+    if machine.euid != 0 && (in_memory || !recipe.ingredients().iter().all(only_files)) {
+        namespaces.insert(Namespace::User);
+    }
+    namespaces
+}
+
+#[cfg(test)]
+mod tests;
