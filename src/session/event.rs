@@ -38,6 +38,7 @@ pub struct Graded {
 
 /// One thing to tell.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(clippy::large_enum_variant, reason = "one event lives at a time; a box would only be in the way")]
 pub enum Event {
     /// A lab begins; its `start` lines follow as ordinary lines.
     LabBegins {

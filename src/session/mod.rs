@@ -2,8 +2,28 @@
 //!
 //! - [`world`]: the real world behind one small trait. The sandbox is one; tests bring a fake, chosen at run time.
 //! - [`event`]: everything that the walk has to tell, as values. `render` turns them into text.
-//! - [`walk`]: the state machine.
+//! - [`shelf`]: where the walk finds labs.
+//! - [`progress`]: what is remembered from one session to the next.
+//! - [`walk`]: the state machine; [`visit`](self) is one step of it, [`moves`](self) go between steps,
+//!   [`carry`](self) takes a line to the kernel.
+//! - [`replay`]: a lab's own solution, carried out from end to end.
+//! - [`fake`]: a world without a kernel, for tests.
 
+mod ablate;
+mod answer;
+mod carry;
+mod decode;
 pub mod event;
+pub mod fake;
+mod moves;
+pub mod progress;
+pub mod replay;
+pub mod shelf;
+mod stage;
+mod visit;
 pub mod walk;
+mod words;
 pub mod world;
+
+#[cfg(test)]
+mod tests;

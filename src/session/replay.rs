@@ -1,0 +1,111 @@
+//! A lab's own solution, carried out from end to end by the same code as a learner's lines.
+
+use std::rc::Rc;
+
+use crate::error::{Result, Trouble};
+use crate::lab::file::Lab;
+use crate::session::event::Event;
+use crate::session::shelf::{address, step_index};
+use crate::session::stage::Stage;
+use crate::session::walk::Walk;
+use crate::session::world::World;
+
+/// What a replay came to.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Summary {
+    /// Steps whose checks all held.
+    pub passed: usize,
+    /// Steps with a check that failed.
+    pub failed: usize,
+    /// Why the lab was left out, if it was.
+    pub skipped: Option<Trouble>,
+    /// Whether the learner interrupted it.
+    pub interrupted: bool,
+}
+
+impl Walk {
+    /// Replays a lab, `LAB` or `LAB:STEP` (from that step on). Nothing is left on the host afterwards.
+    ///
+    /// # Errors
+    /// There is no such lab or step, its file is wrong, or the host could not be read.
+    pub fn replay(
+        &mut self,
+        at: &str,
+        world: &mut dyn World,
+        tell: &mut dyn FnMut(Event),
+    ) -> Result<Summary> {
+        let stage = &mut Stage::new(world, tell);
+        let (lab, step) = address(at);
+        let lab = Rc::new(self.shelf.lab(lab)?);
+        let first = step.map_or(Ok(0), |step| step_index(&lab, step))?;
+        self.interrupted = false;
+        if let Some(trouble) = skipped(&lab, stage) {
+            return Ok(Summary { skipped: Some(trouble), ..Summary::default() });
+        }
+        let mut summary = Summary::default();
+        self.open(Rc::clone(&lab), stage)?;
+        for index in first..lab.steps.len() {
+            if index == first {
+                self.arrive(index, stage)?;
+            } else {
+                self.enter(index, stage);
+            }
+            if self.replay_step(stage)? {
+                summary.passed += 1;
+            } else {
+                summary.failed += 1;
+            }
+            if self.interrupted {
+                summary.interrupted = true;
+                break;
+            }
+        }
+        self.finish_lab(stage);
+        // What comes next is for a learner, not for a replay.
+        self.ahead = None;
+        Ok(summary)
+    }
+
+    /// What the machine lacks for a lab, told as a lab that is left out.
+    ///
+    /// # Errors
+    /// There is no such lab, or its file is wrong.
+    pub fn lacking(
+        &mut self,
+        at: &str,
+        world: &mut dyn World,
+        tell: &mut dyn FnMut(Event),
+    ) -> Result<Option<Trouble>> {
+        let lab = self.shelf.lab(address(at).0)?;
+        Ok(skipped(&lab, &mut Stage::new(world, tell)))
+    }
+
+    /// Runs the solution of the step on the page and judges it. A line that could not be carried out is a failure,
+    /// whatever the checks say: a tested solution has none.
+    fn replay_step(&mut self, stage: &mut Stage<'_>) -> Result<bool> {
+        let Some(at) = &self.at else { return Ok(false) };
+        let (lab, index) = (Rc::clone(&at.lab), at.index);
+        let mut carried = true;
+        for line in &lab.steps[index].try_lines {
+            carried &= self.told(line, stage);
+            if self.interrupted {
+                break;
+            }
+        }
+        let verdicts = self.judge(stage)?;
+        let complete = carried && !self.interrupted && self.complete(&verdicts);
+        stage.tell(Event::Judged(verdicts));
+        if complete {
+            self.finish_step(stage);
+        } else {
+            stage.tell(Event::StepFailed);
+        }
+        Ok(complete)
+    }
+}
+
+fn skipped(lab: &Lab, stage: &mut Stage<'_>) -> Option<Trouble> {
+    let trouble = lab.needs.iter().find_map(|need| stage.world.can(*need).err())?;
+    stage.tell(Event::LabSkipped { lab: lab.id.clone(), title: lab.title.clone(), trouble: trouble.clone() });
+    Some(trouble)
+}

@@ -1,0 +1,181 @@
+//! The words for walking a lab: where am I, what now, why, what is there.
+
+use crate::error::{Result, Trouble};
+use crate::recipe::line::{WORDS, Word};
+use crate::session::event::Event;
+use crate::session::moves::no_lab;
+use crate::session::stage::Stage;
+use crate::session::walk::{Flow, Walk};
+
+impl Walk {
+    /// Does what a word says.
+    pub(super) fn word(&mut self, word: &Word, stage: &mut Stage<'_>) -> Result<Flow> {
+        match word {
+            Word::Quit => return Ok(Flow::Quit),
+            Word::Next => self.next(stage)?,
+            Word::Back => self.back(stage)?,
+            Word::Goto(step) => self.goto(step, stage)?,
+            Word::Start(at) => self.start_at(at, stage)?,
+            Word::Reset => self.reset(stage)?,
+            Word::Solve => self.solve(stage)?,
+            word => self.look(word, stage)?,
+        }
+        Ok(Flow::Continue)
+    }
+
+    /// The words that go nowhere. Lines of a lab may say these; the others make no sense there and do nothing.
+    pub(super) fn look(&mut self, word: &Word, stage: &mut Stage<'_>) -> Result<()> {
+        match word {
+            Word::Hint => self.hint(stage),
+            Word::Why => self.why(stage),
+            Word::Check => self.check(stage),
+            Word::Labs => self.labs(stage),
+            Word::Status => {
+                self.status(stage);
+                Ok(())
+            }
+            Word::Map => self.map(stage),
+            Word::Predict(answer) => self.predict(answer, stage),
+            Word::Help(word) => help(word.as_deref(), stage),
+            Word::Next
+            | Word::Back
+            | Word::Goto(_)
+            | Word::Start(_)
+            | Word::Reset
+            | Word::Solve
+            | Word::Quit => Ok(()),
+        }
+    }
+
+    /// The next rung of the ladder. The last one is the solution, and stays.
+    fn hint(&mut self, stage: &mut Stage<'_>) -> Result<()> {
+        let Some(at) = &mut self.at else { return Err(no_lab()) };
+        let of = at.step().hints.len() + 1;
+        let number = (at.visit.hints + 1).min(of);
+        at.visit.hints = number;
+        let text = at.step().hints.get(number - 1).cloned().unwrap_or_else(|| {
+            let lines: Vec<String> = at.step().try_lines.iter().map(|line| line.text.clone()).collect();
+            format!(
+                "The solution, line by line (`solve` types it for you):\n\n```\n{}\n```",
+                lines.join("\n")
+            )
+        });
+        stage.tell(Event::Hint { number, of, text });
+        Ok(())
+    }
+
+    fn why(&self, stage: &mut Stage<'_>) -> Result<()> {
+        let Some(at) = &self.at else { return Err(no_lab()) };
+        match &at.step().why {
+            Some(why) => stage.tell(Event::Why(why.clone())),
+            None => stage.note("this step has no more to say than its page"),
+        }
+        Ok(())
+    }
+
+    /// Kernel state is judged now, and told.
+    fn check(&mut self, stage: &mut Stage<'_>) -> Result<()> {
+        let Some(at) = &self.at else { return Err(no_lab()) };
+        let done = at.visit.done;
+        let verdicts = self.judge(stage)?;
+        let complete = self.complete(&verdicts);
+        stage.tell(Event::Judged(verdicts));
+        if complete && !done {
+            self.finish_step(stage);
+        }
+        Ok(())
+    }
+
+    fn labs(&self, stage: &mut Stage<'_>) -> Result<()> {
+        let mut labs = Vec::new();
+        for id in self.shelf.ids() {
+            match self.shelf.lab(&id) {
+                Ok(lab) => {
+                    let done = lab.steps.iter().all(|step| self.progress.is_done(&lab.id, &step.id));
+                    labs.push((lab.id, lab.title, lab.minutes, done));
+                }
+                // One broken file must not hide the others.
+                Err(trouble) => stage.tell(Event::Trouble(trouble)),
+            }
+        }
+        stage.tell(Event::Labs(labs));
+        Ok(())
+    }
+
+    fn status(&self, stage: &mut Stage<'_>) {
+        let steps = self.at.iter().flat_map(|at| {
+            at.lab.steps.iter().map(|step| (step.title.clone(), self.progress.is_done(&at.lab.id, &step.id)))
+        });
+        stage.tell(Event::Status {
+            position: self.position(),
+            steps: steps.collect(),
+            recipe: self.recipe.lines(),
+        });
+    }
+
+    /// Every live container beside the host.
+    fn map(&self, stage: &mut Stage<'_>) -> Result<()> {
+        let host = stage.world.host_state()?;
+        let alive: Vec<u32> =
+            stage.world.jobs().iter().filter(|job| job.alive).map(|job| job.number).collect();
+        // One that ends between the two looks is no reason to show nothing.
+        let peeks = alive.into_iter().filter_map(|job| stage.world.peek(Some(job)).ok()).collect();
+        stage.tell(Event::Map { host, peeks });
+        Ok(())
+    }
+
+    /// `recipe`: the lines, and the same told in other words.
+    pub(super) fn tell_recipe(&self, stage: &mut Stage<'_>) {
+        let told = vec![("recipe".to_owned(), self.recipe.lines().join("\n"))];
+        if self.recipe.ingredients().is_empty() {
+            stage.note("the recipe is empty: a program runs as any program of this machine does");
+        }
+        stage.tell(Event::Recipe(told));
+    }
+}
+
+/// `help`, or `help WORD`.
+fn help(word: Option<&str>, stage: &mut Stage<'_>) -> Result<()> {
+    let text = match word {
+        None => overview(),
+        Some(word) => about(word)?,
+    };
+    stage.tell(Event::Help(text));
+    Ok(())
+}
+
+fn overview() -> String {
+    let mut text = String::from(
+        "Type a line. An ingredient (`chroot`, `unshare --pid`, `cgroup memory.max=7M`) counts from then on; anything \
+         else is a program and runs inside. Enter on an empty line runs the line shown in grey.\n\n",
+    );
+    for (usage, says) in WORDS {
+        text.push_str(&format!("- `{usage}`: {says}\n"));
+    }
+    text
+}
+
+fn about(word: &str) -> Result<String> {
+    let first = |usage: &str| -> Vec<String> {
+        usage.split(" · ").filter_map(|u| u.split_whitespace().next()).map(str::to_owned).collect()
+    };
+    let found: Vec<String> = WORDS
+        .iter()
+        .filter(|(usage, _)| first(usage).iter().any(|w| w == word))
+        .map(|(usage, says)| format!("- `{usage}`: {says}\n"))
+        .collect();
+    if !found.is_empty() {
+        return Ok(found.concat());
+    }
+    let near = WORDS
+        .iter()
+        .flat_map(|(usage, _)| first(usage))
+        .map(|known| (strsim::damerau_levenshtein(word, &known), known))
+        .min()
+        .filter(|(distance, _)| *distance <= 2);
+    let hint = match near {
+        Some((_, near)) => format!("did you mean `help {near}`?"),
+        None => "`help` lists every word; a name that is not among them is a program".to_owned(),
+    };
+    Err(Trouble::usage(format!("there is no word `{word}`")).hint(hint))
+}
