@@ -1,1 +1,204 @@
 //! The command line: clap types, no side effects.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// What a container is made of, one kernel primitive at a time, for real.
+#[derive(Debug, Parser)]
+#[command(
+    name = "rlab",
+    version,
+    about,
+    long_about = "A terminal playground that teaches what a container is made of. You type a line, rlab asks the \
+                  kernel for it for real, in the open, and shows what changed.\n\n\
+                  rlab is not a security boundary: run nothing in it that you would not run beside it.",
+    after_help = "Examples:\n  \
+                  rlab                          begin, or go on where you left off\n  \
+                  rlab start memory-cgroup      at a lab; LAB:STEP goes to a step\n  \
+                  rlab run --all                every lab's own solution, on this machine's kernel\n  \
+                  rlab exec --with full -- sh   a finished container, one command\n\n\
+                  Exit status: 0 all well, 1 a check failed, 2 usage or a bad lab file, 3 this machine cannot, \
+                  125 the sandbox could not be set up, 130 interrupted. `rlab exec` passes the command's own on."
+)]
+pub struct Cli {
+    /// What to do; the REPL where nothing is said.
+    #[command(subcommand)]
+    pub mode: Option<Mode>,
+    /// Options that every mode knows.
+    #[command(flatten)]
+    pub global: Global,
+}
+
+/// Options that every mode knows.
+#[derive(Debug, Clone, Args)]
+pub struct Global {
+    /// Take the labs from this directory (`*.toml`, in the order of their names) instead of the built-in ones.
+    #[arg(long, value_name = "DIR", global = true)]
+    pub labs: Option<PathBuf>,
+    /// Colour on the terminal.
+    #[arg(long, value_name = "WHEN", value_enum, default_value_t = Color::Auto, global = true)]
+    pub color: Color,
+    /// No drawing and no colour: every sign is also a word, for screen readers and logs.
+    #[arg(long, global = true)]
+    pub plain: bool,
+}
+
+/// When to colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    /// On a terminal that can, unless `NO_COLOR` is set.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// How data is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people.
+    Text,
+    /// For programs, as the book's page on JSON says.
+    Json,
+}
+
+/// One mode of the program.
+#[derive(Debug, Subcommand)]
+pub enum Mode {
+    /// Begin a lab, or one of its steps.
+    #[command(after_help = "Examples:\n  rlab start chroot\n  rlab start pid-namespace:isolate\n  \
+                            rlab start pid-namespace:3\n\nThe state before the step is made by the tested solutions \
+                            of the steps before it.")]
+    Start {
+        /// Lab, and step by id or number.
+        #[arg(value_name = "LAB[:STEP]")]
+        at: String,
+    },
+    /// The REPL with no lab: every line works, nothing is asked.
+    #[command(after_help = "Examples:\n  rlab play\n  printf 'rootfs\\nchroot\\nls /\\n' | rlab play")]
+    Play,
+    /// List the labs.
+    #[command(after_help = "Examples:\n  rlab list\n  rlab list --format json")]
+    List {
+        /// How.
+        #[arg(long, value_enum, default_value_t = Format::Text)]
+        format: Format,
+    },
+    /// Replay a lab's own solution and judge it.
+    #[command(after_help = "Examples:\n  rlab run --all\n  rlab run memory-cgroup --format json\n  \
+                            rlab run container:limits --masked\n  rlab run chroot --script mine.txt\n\n\
+                            Exit status: 0 every check held, 1 a check failed, 3 a lab that was named cannot run here \
+                            (with --all a lab is skipped, and that is 0 unless --strict).")]
+    Run(Run),
+    /// Run one command under a recipe, and pass its status on.
+    #[command(after_help = "Examples:\n  rlab exec --with rootfs --with chroot -- ls /\n  \
+                            rlab exec --with full -- sh -c 'echo $$'\n  \
+                            rlab exec --explain --with 'unshare --pid --mount-proc' -- ps -A\n\n\
+                            `--with full` is the finished container of the course. Exit status: the command's own, \
+                            128 + the signal that killed it, 127 not found, 126 not executable, 125 the sandbox \
+                            could not be set up.")]
+    Exec(Exec),
+    /// What this machine can do: each primitive is tried, and told with the mend where it fails.
+    #[command(after_help = "Examples:\n  rlab doctor\n  rlab doctor --format json\n\n\
+                            Exit status: 0 every lab runs, 3 one cannot.")]
+    Doctor {
+        /// How.
+        #[arg(long, value_enum, default_value_t = Format::Text)]
+        format: Format,
+    },
+    /// Lint lab files.
+    #[command(after_help = "Examples:\n  rlab check                 the labs that are built in\n  \
+                            rlab check labs/mine.toml\n  rlab check labs\n\n\
+                            Exit status: 0 nothing is wrong (warnings are told), 2 an error.")]
+    Check {
+        /// Files, or directories of `*.toml`.
+        #[arg(value_name = "PATH")]
+        paths: Vec<PathBuf>,
+    },
+    /// Write a lab file to start from.
+    #[command(
+        after_help = "Example:\n  rlab new labs/mine.toml\n\nThe id is the name of the file. A file that is \
+                            there is never overwritten."
+    )]
+    New {
+        /// Where.
+        #[arg(value_name = "PATH")]
+        path: PathBuf,
+    },
+    /// Remove what a killed rlab left behind: work directories and control groups of dead owners.
+    #[command(
+        after_help = "Example:\n  rlab clean\n\nWhat belongs to an rlab that is still alive is left alone. The \
+                            same happens by itself when rlab starts."
+    )]
+    Clean,
+}
+
+/// `rlab run`.
+#[derive(Debug, Args)]
+pub struct Run {
+    /// Labs; with `:STEP`, from that step on.
+    #[arg(value_name = "LAB[:STEP]", required_unless_present_any = ["all", "script"], conflicts_with = "all")]
+    pub which: Vec<String>,
+    /// Every lab of the course.
+    #[arg(long, conflicts_with = "script")]
+    pub all: bool,
+    /// Carry out the lines of this file (`-`: standard input) in the lab that is named, or in none, instead of the
+    /// lab's own solution. A lab's steps that were begun must be done at the end.
+    #[arg(long, value_name = "FILE")]
+    pub script: Option<PathBuf>,
+    /// How.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+    /// Replace what changes from run to run (PIDs, namespace ids, paths…) by names, so that two runs compare equal.
+    #[arg(long)]
+    pub masked: bool,
+    /// A lab that cannot run here is a failure, with --all too.
+    #[arg(long)]
+    pub strict: bool,
+}
+
+/// `rlab exec`.
+#[derive(Debug, Args)]
+pub struct Exec {
+    /// An ingredient, such as `chroot` or `cgroup memory.max=7M`; `full` is the finished container. Repeat it, in
+    /// order.
+    #[arg(long = "with", value_name = "LINE")]
+    pub with: Vec<String>,
+    /// Tell the kernel calls on standard error.
+    #[arg(long)]
+    pub explain: bool,
+    /// The program and its arguments.
+    #[arg(value_name = "COMMAND", required = true, last = true)]
+    pub command: Vec<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_definition_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn global_options_stand_on_either_side() {
+        for line in [["rlab", "--plain", "list"], ["rlab", "list", "--plain"]] {
+            assert!(Cli::try_parse_from(line).unwrap().global.plain, "{line:?}");
+        }
+        assert!(Cli::try_parse_from(["rlab", "--plain"]).unwrap().mode.is_none());
+    }
+
+    #[test]
+    fn run_wants_to_know_what() {
+        for line in [vec!["rlab", "run"], vec!["rlab", "run", "--all", "chroot"], vec!["rlab", "exec"]] {
+            assert!(Cli::try_parse_from(&line).is_err(), "{line:?}");
+        }
+        assert!(Cli::try_parse_from(["rlab", "run", "--script", "-"]).is_ok());
+        let cli = Cli::try_parse_from(["rlab", "run", "chroot", "--labs", "mine"]).unwrap();
+        assert_eq!(cli.global.labs.as_deref(), Some(std::path::Path::new("mine")));
+    }
+}

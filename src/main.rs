@@ -1,3 +1,17 @@
 //! Parse, pick the mode, exit code.
 
-fn main() {}
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    match rlab::cli::Cli::try_parse() {
+        Ok(cli) => ExitCode::from(rlab::frontend::main(cli)),
+        Err(told) => {
+            // Help and version are data, a mistake is not; clap knows which goes where. A reader who went away is
+            // no failure.
+            let _ = told.print();
+            ExitCode::from(if told.use_stderr() { rlab::error::Exit::Usage as u8 } else { 0 })
+        }
+    }
+}

@@ -1,1 +1,63 @@
 //! Terminal, files, environment, clock: where bytes go.
+//!
+//! - [`terminal`]: the one writer, and what the terminal can show.
+//! - [`world`]: the sandbox as the walk sees it.
+//! - [`repl`]: a learner at a terminal, or lines from a pipe; [`editor`] and [`words`] help to type them.
+//! - [`script`]: `rlab run`. [`exec`]: `rlab exec`. [`doctor`]: `rlab doctor`. [`clean`]: `rlab clean`.
+//! - [`labs`]: labs as files: `--labs`, `rlab list`, `rlab check`, `rlab new`.
+//! - [`state`]: what is kept between sessions.
+
+pub mod clean;
+pub mod doctor;
+pub mod editor;
+pub mod exec;
+pub mod labs;
+pub mod repl;
+pub mod script;
+pub mod state;
+pub mod terminal;
+pub mod words;
+pub mod world;
+
+use crate::cli::{Cli, Global, Mode};
+use crate::error::Result;
+use crate::frontend::labs::{CourseShelf, course};
+use crate::frontend::repl::Begin;
+use crate::frontend::terminal::Terminal;
+use crate::frontend::world::Real;
+use crate::session::shelf::Shelf;
+
+/// Does what the command line says, and gives the exit status.
+pub fn main(cli: Cli) -> u8 {
+    let mut terminal = Terminal::new(&cli.global);
+    run(cli, &mut terminal).unwrap_or_else(|trouble| {
+        terminal.trouble(&trouble);
+        trouble.exit as u8
+    })
+}
+
+/// The table of modes.
+fn run(cli: Cli, terminal: &mut Terminal) -> Result<u8> {
+    let Cli { mode, global } = cli;
+    let exit = match mode {
+        None => repl::run(&Begin::Resume, shelf(&global)?, &mut Real::default(), terminal)?,
+        Some(Mode::Start { at }) => {
+            repl::run(&Begin::At(at), shelf(&global)?, &mut Real::default(), terminal)?
+        }
+        Some(Mode::Play) => repl::run(&Begin::Play, shelf(&global)?, &mut Real::default(), terminal)?,
+        Some(Mode::List { format }) => labs::list(format, &course(global.labs.as_deref())?, terminal),
+        Some(Mode::Run(args)) => script::run(&args, shelf(&global)?, &mut Real::default(), terminal)?,
+        Some(Mode::Exec(args)) => return exec::run(&args, terminal),
+        Some(Mode::Doctor { format }) => {
+            doctor::run(format, &course(global.labs.as_deref())?, &mut Real::default(), terminal)?
+        }
+        Some(Mode::Check { paths }) => labs::check(&paths, || course(global.labs.as_deref()), terminal)?,
+        Some(Mode::New { path }) => labs::new(&path, terminal)?,
+        Some(Mode::Clean) => clean::run(terminal)?,
+    };
+    Ok(exit as u8)
+}
+
+fn shelf(global: &Global) -> Result<Box<dyn Shelf>> {
+    Ok(Box::new(CourseShelf(course(global.labs.as_deref())?)))
+}

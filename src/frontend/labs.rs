@@ -1,0 +1,185 @@
+//! Labs as files: the built-in course or a directory of someone's own, `rlab list`, `rlab check`, `rlab new`.
+
+use std::fs;
+use std::io::{ErrorKind, Write};
+use std::path::{Path, PathBuf};
+
+use crate::cli::Format;
+use crate::error::{Exit, Result, Trouble};
+use crate::frontend::terminal::Terminal;
+use crate::lab::course::Course;
+use crate::lab::file::Lab;
+use crate::lab::lint::{Severity, lint};
+use crate::lab::scaffold::scaffold;
+use crate::render::shelf::Shelf as List;
+use crate::session::shelf::Shelf;
+
+/// The labs that the walk finds.
+pub struct CourseShelf(pub Course);
+
+impl Shelf for CourseShelf {
+    fn ids(&self) -> Vec<String> {
+        self.0.entries().iter().map(|entry| entry.id().to_owned()).collect()
+    }
+
+    fn lab(&self, id: &str) -> Result<Lab> {
+        self.0.lab(id).cloned()
+    }
+}
+
+/// The built-in course, or the labs of a directory.
+///
+/// # Errors
+/// The directory cannot be read, or has no lab.
+pub fn course(labs: Option<&Path>) -> Result<Course> {
+    let Some(dir) = labs else { return Ok(Course::built_in()) };
+    let files = toml_files(dir)?;
+    if files.is_empty() {
+        return Err(Trouble::usage(format!("there is no lab in `{}`", dir.display()))
+            .because("no file there ends in `.toml`")
+            .hint(format!("`rlab new {}` writes one to start from", dir.join("mine.toml").display())));
+    }
+    let files: Result<Vec<(String, String)>> = files.iter().map(|file| read(file)).collect();
+    Ok(Course::from_files(files?))
+}
+
+/// The `*.toml` files of a directory, sorted by name.
+pub(super) fn toml_files(dir: &Path) -> Result<Vec<PathBuf>> {
+    let cannot = |error: std::io::Error| {
+        Trouble::usage(format!("the directory `{}` cannot be read", dir.display())).because(error)
+    };
+    let mut files = Vec::new();
+    for entry in fs::read_dir(dir).map_err(cannot)? {
+        let path = entry.map_err(cannot)?.path();
+        if path.extension().is_some_and(|extension| extension == "toml") && path.is_file() {
+            files.push(path);
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+/// Name and text of one file.
+pub(super) fn read(file: &Path) -> Result<(String, String)> {
+    let cannot = || Trouble::usage(format!("the lab file `{}` cannot be read", file.display()));
+    let bytes = fs::read(file).map_err(|error| cannot().because(error))?;
+    let text = String::from_utf8(bytes).map_err(|error| {
+        cannot()
+            .because(format!("byte {} is not UTF-8", error.utf8_error().valid_up_to() + 1))
+            .hint("save the file as UTF-8")
+    })?;
+    Ok((file.display().to_string(), text))
+}
+
+/// `rlab list`.
+pub fn list(format: Format, course: &Course, terminal: &mut Terminal) -> Exit {
+    let mut list = List::new();
+    for entry in course.entries() {
+        list.put(entry.id(), course.lab(entry.id()).as_ref().copied());
+    }
+    match format {
+        Format::Text => {
+            let text = list.text(&terminal.look());
+            terminal.show(&text);
+        }
+        Format::Json => terminal.data(&list.json()),
+    }
+    Exit::Ok
+}
+
+/// `rlab check`: lints files, directories of files, or the built-in course. Exit status 2 where there is an error.
+///
+/// # Errors
+/// A path that cannot be read.
+pub fn check(
+    paths: &[PathBuf],
+    course: impl FnOnce() -> Result<Course>,
+    terminal: &mut Terminal,
+) -> Result<Exit> {
+    let sources = match paths {
+        [] => course()?.entries().iter().map(|e| (e.file().to_owned(), e.source().to_owned())).collect(),
+        paths => sources(paths)?,
+    };
+    let (mut errors, mut warnings) = (0, 0);
+    for (file, source) in &sources {
+        match Lab::read(file, source) {
+            Err(mistakes) => {
+                errors += mistakes.len();
+                for mistake in mistakes {
+                    terminal.data(&format!("{mistake}\n\n"));
+                }
+            }
+            Ok(lab) => {
+                for finding in lint(&lab) {
+                    match finding.severity {
+                        Severity::Error => errors += 1,
+                        Severity::Warning => warnings += 1,
+                    }
+                    terminal.data(&format!("{file}: {finding}\n"));
+                }
+            }
+        }
+    }
+    let count = |n: usize, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
+    terminal.aside(&format!(
+        "{}: {}, {}\n",
+        count(sources.len(), "lab"),
+        count(errors, "error"),
+        count(warnings, "warning")
+    ));
+    Ok(if errors == 0 { Exit::Ok } else { Exit::Usage })
+}
+
+fn sources(paths: &[PathBuf]) -> Result<Vec<(String, String)>> {
+    let mut sources = Vec::new();
+    for path in paths {
+        if path.is_dir() {
+            let files = toml_files(path)?;
+            if files.is_empty() {
+                return Err(Trouble::usage(format!("there is no lab in `{}`", path.display()))
+                    .because("no file there ends in `.toml`"));
+            }
+            for file in files {
+                sources.push(read(&file)?);
+            }
+        } else {
+            sources.push(read(path)?);
+        }
+    }
+    Ok(sources)
+}
+
+/// `rlab new`: writes a lab to start from, and never over another file.
+///
+/// # Errors
+/// The file is there, its name is no id, or it cannot be written.
+pub fn new(path: &Path, terminal: &mut Terminal) -> Result<Exit> {
+    let cannot = || Trouble::usage(format!("`{}` cannot be written", path.display()));
+    let id = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
+    let good = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+    if id.is_empty() || !id.bytes().all(good) || path.extension().is_none_or(|e| e != "toml") {
+        return Err(cannot()
+            .because("a lab's file is named after its id: `a-z`, `0-9`, `-`, then `.toml`")
+            .hint("for example `rlab new labs/my-first-lab.toml`"));
+    }
+    let mut file = fs::OpenOptions::new().write(true).create_new(true).open(path).map_err(|error| {
+        let trouble = cannot().because(&error);
+        match error.kind() {
+            ErrorKind::AlreadyExists => {
+                trouble.hint("choose another name; what is there is never overwritten")
+            }
+            ErrorKind::NotFound => trouble.hint("make the directory first"),
+            _ => trouble,
+        }
+    })?;
+    file.write_all(scaffold(id).as_bytes()).map_err(|error| {
+        // Half a lab would be in the way of the next attempt.
+        let _ = fs::remove_file(path);
+        cannot().because(error)
+    })?;
+    let path = path.display();
+    terminal.data(&format!(
+        "wrote {path}\n`rlab check {path}` lints it; `rlab --labs DIR start {id}` walks it, with its directory\n"
+    ));
+    Ok(Exit::Ok)
+}

@@ -1,0 +1,288 @@
+//! The REPL: lines from a learner at a terminal, or from a pipe without a prompt.
+
+use std::io::{BufRead, IsTerminal, Read};
+
+use rustyline::error::ReadlineError;
+
+use crate::error::{Exit, Result, Trouble};
+use crate::frontend::editor::{LineEditor, editor, open_quote};
+use crate::frontend::state::{Found, State};
+use crate::frontend::terminal::Terminal;
+use crate::frontend::words::Known;
+use crate::render::document::{Look, Sign};
+use crate::render::teller::Teller;
+use crate::session::event::Event;
+use crate::session::progress::Progress;
+use crate::session::shelf::Shelf;
+use crate::session::walk::{Flow, Walk};
+use crate::session::world::World;
+
+/// Bytes of one line from a pipe; the grammar refuses longer ones, so no more is kept.
+const LINE_LIMIT: u64 = (64 << 10) + 2;
+
+/// Where a session begins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Begin {
+    /// Where the learner left off.
+    Resume,
+    /// At a lab, `LAB` or `LAB:STEP`.
+    At(String),
+    /// Without a lab.
+    Play,
+}
+
+/// One session.
+struct Session<'a> {
+    walk: Walk,
+    world: &'a mut dyn World,
+    terminal: &'a mut Terminal,
+    teller: Teller,
+    state: State,
+}
+
+/// Runs a session until the learner leaves. Exit status 0: what went wrong was told and mended there.
+///
+/// # Errors
+/// The lab to begin with is not there, or the terminal cannot be used.
+pub fn run(
+    begin: &Begin,
+    shelf: Box<dyn Shelf>,
+    world: &mut dyn World,
+    terminal: &mut Terminal,
+) -> Result<Exit> {
+    let Found { state, progress, returning, notes } = State::open();
+    let interactive = std::io::stdin().is_terminal() && terminal.is_terminal();
+    let walk = match begin {
+        Begin::Resume => Walk::resume(shelf, progress.clone()),
+        Begin::At(_) | Begin::Play => Walk::play(shelf).remembering(progress.clone()),
+    };
+    let teller = Teller::new(terminal.look());
+    let mut session = Session { walk, world, terminal, teller, state };
+    for note in notes {
+        session.tell(&Event::Note(note));
+    }
+    if interactive {
+        session.greet(begin, &progress, returning);
+    }
+    if let Begin::At(at) = begin {
+        session.start(at)?;
+    }
+    let done = match interactive {
+        true => session.interactive(),
+        false => session.piped(),
+    };
+    session.leave(interactive);
+    done.map(|()| Exit::Ok)
+}
+
+impl Session<'_> {
+    fn tell(&mut self, event: &Event) {
+        let text = self.teller.tell(event);
+        self.terminal.data(&text);
+    }
+
+    fn start(&mut self, at: &str) -> Result<()> {
+        let Self { walk, world, terminal, teller, .. } = self;
+        walk.start(at, *world, &mut |event| terminal.data(&teller.tell(&event)))
+    }
+
+    fn line(&mut self, text: &str) -> Flow {
+        let Self { walk, world, terminal, teller, .. } = self;
+        let flow = walk.line(text, *world, &mut |event| terminal.data(&teller.tell(&event)));
+        let rest = self.teller.flush();
+        self.terminal.data(&rest);
+        self.save();
+        flow
+    }
+
+    fn save(&mut self) {
+        if let Err(note) = self.state.save(self.walk.progress()) {
+            self.tell(&Event::Note(note));
+        }
+    }
+
+    fn leave(&mut self, interactive: bool) {
+        let Self { walk, world, terminal, teller, .. } = self;
+        walk.leave(*world, &mut |event| terminal.data(&teller.tell(&event)));
+        self.save();
+        if interactive {
+            let bye = goodbye(self.walk.progress());
+            self.tell(&Event::Note(bye));
+        }
+    }
+
+    /// At most eight lines, with the first thing to press.
+    fn greet(&mut self, begin: &Begin, progress: &Progress, returning: bool) {
+        let sign = self.terminal.look().sign(Sign::Dot);
+        let text = match (begin, &progress.at) {
+            (Begin::At(_), _) if returning => return,
+            (Begin::Play, _) => {
+                format!("rlab {sign} play: every line works, nothing is asked. `help` lists the words.\n")
+            }
+            (Begin::Resume, Some(at)) if returning => format!(
+                "rlab {sign} welcome back. Enter goes on with `{}`{}; `labs` lists the labs.\n",
+                at.lab,
+                at.step.as_ref().map(|step| format!(", step `{step}`")).unwrap_or_default()
+            ),
+            _ => format!(
+                "rlab {sign} what a container is made of, one kernel primitive at a time.\n\
+                 Every line you type is carried out for real, by this machine's kernel, and cleaned up after.\n\
+                 Enter on an empty line runs the line shown after the prompt; start with that.\n\
+                 `help` lists the words, `hint` helps, Ctrl-D leaves. It is no security boundary.\n"
+            ),
+        };
+        let text = crate::render::markdown::markdown(&text);
+        self.terminal.show(&text);
+    }
+
+    fn interactive(&mut self) -> Result<()> {
+        let look = self.terminal.look();
+        let mut editor = editor(look.color)?;
+        if let Some(history) = self.state.history() {
+            // There is none before the first session.
+            let _ = editor.load_history(&history);
+        }
+        loop {
+            self.guide(&mut editor);
+            match editor.readline(&prompt(&self.walk.prompt(), look)) {
+                Ok(text) => {
+                    self.remember(&mut editor, &text);
+                    let width = self.terminal.measure();
+                    self.teller.set_width(width);
+                    if self.line(&text) == Flow::Quit {
+                        return Ok(());
+                    }
+                }
+                // Ctrl-C takes the line back, as in a shell.
+                Err(ReadlineError::Interrupted) => {}
+                Err(ReadlineError::Eof) => return Ok(()),
+                Err(error) => {
+                    return Err(Trouble::sandbox("the terminal cannot be read").because(error));
+                }
+            }
+            if self.terminal.gone() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// What the editor shows and completes at the next prompt.
+    fn guide(&mut self, editor: &mut LineEditor) {
+        let Some(guide) = editor.helper_mut() else { return };
+        guide.suggestion = self.walk.suggestion();
+        guide.known = Known {
+            labs: self.walk.lab_ids(),
+            steps: self.walk.step_ids(),
+            recipe: self.walk.recipe().lines(),
+            programs: Vec::new(),
+        };
+    }
+
+    fn remember(&mut self, editor: &mut LineEditor, text: &str) {
+        if text.trim().is_empty() || !editor.add_history_entry(text).unwrap_or(false) {
+            return;
+        }
+        // A history that cannot be written is no reason to interrupt a lesson at every line.
+        if let Some(history) = self.state.history() {
+            let _ = editor.append_history(&history);
+        }
+    }
+
+    /// Lines from a pipe, each told as it would look at the prompt.
+    fn piped(&mut self) -> Result<()> {
+        let stdin = std::io::stdin();
+        let mut input = stdin.lock();
+        while let Some(text) = read_line(&mut input)? {
+            if !text.trim().is_empty() {
+                self.tell(&Event::Line { prompt: self.walk.prompt(), text: text.trim_end().to_owned() });
+            }
+            if self.line(&text) == Flow::Quit || self.terminal.gone() {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The next line of a pipe, or several while a quote is open; `None` at the end.
+///
+/// # Errors
+/// The pipe cannot be read.
+pub(super) fn read_line(input: &mut impl BufRead) -> Result<Option<String>> {
+    let mut text = String::new();
+    loop {
+        let mut bytes = Vec::new();
+        let read = input.by_ref().take(LINE_LIMIT).read_until(b'\n', &mut bytes);
+        match read.map_err(|error| Trouble::sandbox("the lines cannot be read").because(error))? {
+            0 if text.is_empty() => return Ok(None),
+            0 => return Ok(Some(text)),
+            _ => text.push_str(&String::from_utf8_lossy(&bytes)),
+        }
+        if !open_quote(&text) || text.len() as u64 >= LINE_LIMIT {
+            break;
+        }
+    }
+    if text.len() as u64 >= LINE_LIMIT && !text.ends_with('\n') {
+        // The grammar refuses it anyway: the rest of the line must not be read as lines of its own.
+        input
+            .skip_until(b'\n')
+            .map_err(|error| Trouble::sandbox("the lines cannot be read").because(error))?;
+    }
+    while text.ends_with(['\n', '\r']) {
+        text.pop();
+    }
+    Ok(Some(text))
+}
+
+/// `chroot+proc ▸ `: nothing that could be taken for the prompt of the host's shell.
+fn prompt(summary: &str, look: Look) -> String {
+    let sign = if look.plain || look.ascii { ">" } else { look.sign(Sign::Prompt) };
+    format!("{summary} {sign} ")
+}
+
+fn goodbye(progress: &Progress) -> String {
+    match &progress.at {
+        Some(at) => format!(
+            "nothing is left on this machine, and your place is kept: `rlab` brings you back to `{}`{}",
+            at.lab,
+            at.step.as_ref().map(|step| format!(", step `{step}`")).unwrap_or_default()
+        ),
+        None => "nothing is left on this machine: `rlab` begins the course, `rlab play` comes back here"
+            .to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lines(mut input: &[u8]) -> Vec<String> {
+        std::iter::from_fn(|| read_line(&mut input).unwrap()).collect()
+    }
+
+    #[test]
+    fn lines_come_one_by_one_and_go_on_in_quotes() {
+        assert_eq!(lines(b"ps\n\nls /\r\nlast"), ["ps", "", "ls /", "last"]);
+        assert_eq!(lines(b"sh -c 'a\nb'\nps\n"), ["sh -c 'a\nb'", "ps"]);
+        assert_eq!(lines(b"echo 'never closed\n"), ["echo 'never closed\n"]);
+        assert_eq!(lines(b"a\xffb\n"), ["a\u{fffd}b"]);
+    }
+
+    #[test]
+    fn a_line_without_end_is_cut_and_its_rest_is_no_line() {
+        let mut input = vec![b'x'; 200_000];
+        input.extend_from_slice(b"\nps\n");
+        let read = lines(&input);
+        assert_eq!(read.len(), 2);
+        assert!(read[0].len() as u64 <= LINE_LIMIT);
+        assert_eq!(read[1], "ps");
+    }
+
+    #[test]
+    fn the_prompt_has_a_sign_in_every_look() {
+        let look = Look::default();
+        assert_eq!(prompt("chroot+proc", look), "chroot+proc ▸ ");
+        assert_eq!(prompt("bare", Look { ascii: true, ..look }), "bare > ");
+        assert_eq!(prompt("bare", Look { plain: true, ..look }), "bare > ");
+    }
+}

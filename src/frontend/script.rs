@@ -1,0 +1,227 @@
+//! `rlab run`: labs replayed with their own solutions, or someone's own lines, without a learner.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+
+use crate::cli::{Format, Run};
+use crate::error::{Exit, Result, Trouble};
+use crate::frontend::repl::read_line;
+use crate::frontend::terminal::Terminal;
+use crate::render::document::Look;
+use crate::render::mask::Masker;
+use crate::render::report::Report;
+use crate::render::teller::Teller;
+use crate::session::event::Event;
+use crate::session::shelf::Shelf;
+use crate::session::walk::{Flow, Walk};
+use crate::session::world::World;
+
+/// Where the events of a run go.
+struct Ear<'a> {
+    terminal: &'a mut Terminal,
+    format: Format,
+    teller: Teller,
+    report: Report,
+    /// Teaches itself every value of a masked JSON report.
+    masker: Option<Masker>,
+    /// The first trouble that was told.
+    trouble: Option<Trouble>,
+}
+
+impl Ear<'_> {
+    fn hear(&mut self, event: &Event) {
+        if let Event::Trouble(trouble) = event {
+            self.trouble.get_or_insert_with(|| trouble.clone());
+        }
+        match self.format {
+            Format::Text => {
+                let text = self.teller.tell(event);
+                self.terminal.data(&text);
+            }
+            Format::Json => {
+                if let Some(masker) = &mut self.masker {
+                    masker.event(event);
+                }
+                self.report.fold(event);
+            }
+        }
+    }
+
+    fn end(&mut self) {
+        let text = match self.format {
+            Format::Text => self.teller.flush(),
+            Format::Json => self.report.json(self.masker.as_ref()),
+        };
+        self.terminal.data(&text);
+    }
+}
+
+/// What a whole run came to.
+#[derive(Debug, Default)]
+struct Tally {
+    labs: usize,
+    passed: usize,
+    failed: usize,
+    skipped: usize,
+    interrupted: bool,
+}
+
+/// Runs what was asked for.
+///
+/// # Errors
+/// A lab, a step or a script that is not there or cannot be read. What goes wrong inside a run is told in its
+/// transcript and shows in the exit status.
+pub fn run(
+    args: &Run,
+    shelf: Box<dyn Shelf>,
+    world: &mut dyn World,
+    terminal: &mut Terminal,
+) -> Result<Exit> {
+    let labs = if args.all { shelf.ids() } else { args.which.clone() };
+    if args.script.is_some() && labs.len() > 1 {
+        return Err(
+            Trouble::usage("a script runs in one lab").hint("name one lab, or none to run it in no lab")
+        );
+    }
+    let mut ear = ear(args, world, terminal)?;
+    let mut walk = Walk::play(shelf);
+    let exit = match &args.script {
+        Some(script) => run_script(script, labs.first(), &mut walk, world, &mut ear),
+        None => run_labs(&labs, args, &mut walk, world, &mut ear),
+    };
+    walk.leave(world, &mut |event| ear.hear(&event));
+    ear.end();
+    exit
+}
+
+fn ear<'a>(args: &Run, world: &mut dyn World, terminal: &'a mut Terminal) -> Result<Ear<'a>> {
+    // Two masked runs compare equal wherever they are looked at.
+    let look = match args.masked {
+        true => Look { masked: true, ..Look::default() },
+        false => terminal.look(),
+    };
+    let mut teller = Teller::new(look);
+    let mut masker = args.masked.then(Masker::new);
+    let host = if args.masked { Some(world.host_state()?) } else { None };
+    for masker in [teller.mask(), masker.as_mut()].into_iter().flatten() {
+        masker.machine(world.machine());
+        if let Some(host) = &host {
+            masker.host(host);
+        }
+    }
+    let report = Report::new(world.machine());
+    Ok(Ear { terminal, format: args.format, teller, report, masker, trouble: None })
+}
+
+fn run_labs(
+    labs: &[String],
+    args: &Run,
+    walk: &mut Walk,
+    world: &mut dyn World,
+    ear: &mut Ear<'_>,
+) -> Result<Exit> {
+    let mut tally = Tally::default();
+    let mut broken = None;
+    for lab in labs {
+        let summary = match walk.replay(lab, world, &mut |event| ear.hear(&event)) {
+            Ok(summary) => summary,
+            // One lab that cannot be read must not hide what the others come to.
+            Err(trouble) if labs.len() > 1 => {
+                ear.terminal.trouble(&trouble);
+                broken.get_or_insert(trouble.exit);
+                continue;
+            }
+            Err(trouble) => return Err(trouble),
+        };
+        tally.labs += 1;
+        tally.passed += summary.passed;
+        tally.failed += summary.failed;
+        tally.skipped += usize::from(summary.skipped.is_some());
+        if summary.interrupted {
+            tally.interrupted = true;
+            break;
+        }
+        if ear.terminal.gone() {
+            break;
+        }
+    }
+    if args.format == Format::Text {
+        let sum = sum(&tally);
+        ear.terminal.aside(&sum);
+    }
+    let named = !args.all;
+    Ok(match tally {
+        Tally { interrupted: true, .. } => Exit::Interrupted,
+        _ if broken.is_some() => broken.unwrap_or(Exit::Usage),
+        Tally { failed: 1.., .. } => Exit::CheckFailed,
+        Tally { skipped: 1.., .. } if named || args.strict => Exit::Cannot,
+        _ => Exit::Ok,
+    })
+}
+
+fn sum(tally: &Tally) -> String {
+    let count = |n: usize, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
+    let mut text = format!(
+        "{}: {} passed, {} failed",
+        count(tally.labs, "lab"),
+        count(tally.passed, "step"),
+        tally.failed
+    );
+    if tally.skipped > 0 {
+        text.push_str(&format!(", {} skipped", count(tally.skipped, "lab")));
+    }
+    text.push('\n');
+    text
+}
+
+/// Someone's own lines. Every step that was begun must be done when it is left.
+fn run_script(
+    script: &Path,
+    lab: Option<&String>,
+    walk: &mut Walk,
+    world: &mut dyn World,
+    ear: &mut Ear<'_>,
+) -> Result<Exit> {
+    let mut input = open(script)?;
+    if let Some(lab) = lab {
+        if let Some(trouble) = walk.lacking(lab, world, &mut |event| ear.hear(&event))? {
+            return Ok(trouble.exit);
+        }
+        walk.start(lab, world, &mut |event| ear.hear(&event))?;
+    }
+    let mut undone = false;
+    while let Some(text) = read_line(&mut input)? {
+        let before = walk.position().map(|p| (p.lab, p.step));
+        let was_done = walk.step_done();
+        if !text.trim().is_empty() {
+            ear.hear(&Event::Line { prompt: walk.prompt(), text: text.trim_end().to_owned() });
+        }
+        let flow = walk.line(&text, world, &mut |event| ear.hear(&event));
+        let moved = before != walk.position().map(|p| (p.lab, p.step));
+        undone |= moved && was_done == Some(false);
+        if walk.interrupted() {
+            return Ok(Exit::Interrupted);
+        }
+        if flow == Flow::Quit || ear.terminal.gone() {
+            break;
+        }
+    }
+    if undone || walk.step_done() == Some(false) {
+        ear.hear(&Event::StepFailed);
+        return Ok(Exit::CheckFailed);
+    }
+    Ok(ear.trouble.as_ref().map_or(Exit::Ok, |trouble| trouble.exit))
+}
+
+fn open(script: &Path) -> Result<Box<dyn BufRead>> {
+    if script == Path::new("-") {
+        return Ok(Box::new(BufReader::new(std::io::stdin())));
+    }
+    let cannot = || Trouble::usage(format!("the script `{}` cannot be read", script.display()));
+    let file = File::open(script).map_err(|error| cannot().because(error))?;
+    if file.metadata().is_ok_and(|data| data.is_dir()) {
+        return Err(cannot().because("it is a directory"));
+    }
+    Ok(Box::new(BufReader::new(file)))
+}

@@ -1,0 +1,144 @@
+//! The real world: the sandbox, and what was found out about this machine so far.
+
+use std::collections::BTreeMap;
+
+use crate::error::{Result, Trouble};
+use crate::lab::file::Need;
+use crate::recipe::compose::Recipe;
+use crate::recipe::line::{Command, Line};
+use crate::recipe::machine::Machine;
+use crate::recipe::outcome::{CallResult, Composed, End, HostState, Job, Outcome, Peek};
+use crate::sandbox::{Sandbox, session};
+use crate::session::world::{Listener, Live, World};
+
+/// The sandbox as the walk sees it.
+#[derive(Debug, Default)]
+pub struct Real {
+    sandbox: Sandbox,
+    /// What stands on the host, to come back to after a need was tried.
+    recipe: Recipe,
+    needs: BTreeMap<Need, Result<()>>,
+}
+
+impl Real {
+    /// Tries a need in a throw-away container.
+    fn attempt(&mut self, need: Need) -> Result<()> {
+        let (recipe, command) = trial(need)?;
+        let outcome = self
+            .sandbox
+            .compose(&recipe)
+            .and_then(|_| self.sandbox.run(&recipe, &command, &mut |_| {}))
+            .map_err(|trouble| lacking(need, trouble));
+        self.sandbox.compose(&self.recipe)?;
+        judge(need, &outcome?)
+    }
+}
+
+/// The recipe and the command that try a need.
+fn trial(need: Need) -> Result<(Recipe, Command)> {
+    let broken =
+        |line: &str| Trouble::sandbox(format!("the trial of `{}` has a bad line `{line}`", need.name()));
+    let mut recipe = Recipe::default();
+    for line in need.lines() {
+        match Line::parse(line) {
+            Ok(Line::Add(ingredient)) => recipe.add(ingredient)?,
+            _ => return Err(broken(line)),
+        }
+    }
+    match Line::parse(need.probe()) {
+        Ok(Line::Run(command)) => Ok((recipe, command)),
+        _ => Err(broken(need.probe())),
+    }
+}
+
+fn judge(need: Need, outcome: &Outcome) -> Result<()> {
+    if outcome.end == End::Exited(0) {
+        return Ok(());
+    }
+    let trouble =
+        Trouble::cannot(format!("this machine cannot do `{}`: {}", need.name(), need.description()));
+    let refused = outcome.calls.iter().rev().find(|call| matches!(call.result, CallResult::Errno(_)));
+    Err(match (outcome.end, refused) {
+        (End::Refused(errno), Some(call)) => {
+            let errno = nix::errno::Errno::from_raw(errno);
+            trouble.because(format!("`{}` was refused: {errno}", call.name))
+        }
+        (end, _) => {
+            let status = end.status(&outcome.calls).unwrap_or_default();
+            let said = outcome.stderr.lines().next().unwrap_or("and said nothing");
+            trouble.because(format!("`{}` ended with status {status}: {said}", outcome.command))
+        }
+    }
+    .hint("`rlab doctor` tells what this machine can do, and what mends it"))
+}
+
+/// What rlab could not even try.
+fn lacking(need: Need, trouble: Trouble) -> Trouble {
+    let mut told =
+        Trouble::cannot(format!("this machine cannot do `{}`: {}", need.name(), need.description()))
+            .because(trouble.what);
+    told.causes.extend(trouble.causes);
+    told.hint = trouble.hint;
+    told
+}
+
+/// The sandbox's events are the walk's.
+fn pass_on(live: Listener<'_>) -> impl FnMut(session::Live<'_>) {
+    |event| match event {
+        session::Live::Calls(calls) => live(Live::Calls(calls)),
+        session::Live::Output(bytes, stderr) => live(Live::Output(bytes, stderr)),
+    }
+}
+
+impl World for Real {
+    fn machine(&self) -> &Machine {
+        self.sandbox.machine()
+    }
+
+    fn can(&mut self, need: Need) -> Result<()> {
+        if let Some(known) = self.needs.get(&need) {
+            return known.clone();
+        }
+        let found = self.attempt(need);
+        self.needs.insert(need, found.clone());
+        found
+    }
+
+    fn compose(&mut self, recipe: &Recipe) -> Result<Composed> {
+        let composed = self.sandbox.compose(recipe)?;
+        self.recipe = recipe.clone();
+        Ok(composed)
+    }
+
+    fn run(&mut self, recipe: &Recipe, command: &Command, live: Listener<'_>) -> Result<Outcome> {
+        self.sandbox.run(recipe, command, &mut pass_on(live))
+    }
+
+    fn stay(&mut self, recipe: &Recipe, command: &Command) -> Result<Outcome> {
+        self.sandbox.stay(recipe, command)
+    }
+
+    fn host(&mut self, script: &str, live: Listener<'_>) -> Result<Outcome> {
+        self.sandbox.host(script, &mut pass_on(live))
+    }
+
+    fn jobs(&mut self) -> Vec<Job> {
+        self.sandbox.jobs()
+    }
+
+    fn peek(&mut self, job: Option<u32>) -> Result<Peek> {
+        self.sandbox.peek(job)
+    }
+
+    fn kill(&mut self, job: u32, signal: i32) -> Result<Outcome> {
+        self.sandbox.kill(job, signal)
+    }
+
+    fn shell(&mut self, recipe: &Recipe) -> Result<Outcome> {
+        self.sandbox.shell(recipe)
+    }
+
+    fn host_state(&mut self) -> Result<HostState> {
+        self.sandbox.host_state()
+    }
+}
