@@ -25,8 +25,17 @@ const ARROWS: &[(&str, &[&str])] = &[
 const PURE: &[&str] = &["cli", "error", "lab", "recipe", "render", "session"];
 
 /// What a pure room does not reach for: files, the environment, other processes, the clock, system calls.
-const IMPURE: &[&str] =
-    &["std::fs", "std::env", "std::process", "std::net", "std::thread", "std::time", "std::os", "libc::", "nix::"];
+const IMPURE: &[&str] = &[
+    "std::fs",
+    "std::env",
+    "std::process",
+    "std::net",
+    "std::thread",
+    "std::time",
+    "std::os",
+    "libc::",
+    "nix::",
+];
 
 /// Tables of names that a pure room may read from nix.
 const NAMES_ONLY: &[&str] = &["nix::errno", "nix::sys::signal"];
@@ -129,7 +138,8 @@ fn raw_string_end(chars: &[char], start: usize) -> usize {
     let hashes = raw_hashes(chars, start).unwrap_or_default();
     let mut at = start + 2 + hashes;
     while at < chars.len() {
-        let closes = chars[at] == '"' && chars[at + 1..].iter().take(hashes).filter(|c| **c == '#').count() == hashes;
+        let closes =
+            chars[at] == '"' && chars[at + 1..].iter().take(hashes).filter(|c| **c == '#').count() == hashes;
         at += 1;
         if closes {
             return at + hashes;

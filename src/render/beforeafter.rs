@@ -5,6 +5,7 @@ use super::ended::{ended, oom_kills};
 use super::mask::HOST_PROCESSES;
 use super::pen::{MARGIN, Pen, counted};
 use super::{calls, wrap};
+use crate::recipe::errno;
 use crate::recipe::outcome::{End, Outcome};
 
 /// So many lines of a listing are shown, unless everything is asked for.
@@ -82,7 +83,7 @@ fn processes(lines: &[&str]) -> Option<Listed> {
 pub(super) fn summary(outcome: &Outcome) -> String {
     match outcome.end {
         End::Signaled(signal) => return format!("killed ({})", 128 + signal),
-        End::Refused(errno) => return format!("refused ({})", calls::errno_name(errno)),
+        End::Refused(errno) => return format!("refused ({})", errno::name(errno)),
         End::Running => return "stays".to_owned(),
         End::Exited(_) => {}
     }

@@ -1,11 +1,12 @@
 //! System calls, told as strace(1) tells them: `name(args)`, then `= result`; under a failed one, what that means
 //! here and the mend.
 
-use nix::errno::Errno;
-
 use super::document::{Break, Line, Role, Text};
 use super::pen::{MARGIN, Pen};
 use super::wrap;
+use crate::recipe::compose::RootChange;
+use crate::recipe::errno::{self, Context};
+use crate::recipe::ingredient::Namespace;
 use crate::recipe::machine::CgroupVersion;
 use crate::recipe::outcome::{Call, CallResult, LimitSeen};
 
@@ -18,7 +19,8 @@ pub(super) fn calls(calls: &[Call], pen: &Pen<'_>) -> Text {
     let told: Vec<String> = calls.iter().map(|call| format!("{}({})", call.name, call.args)).collect();
     let most = COLUMN.min(pen.look.width.saturating_sub(16));
     let column = told.iter().map(|told| wrap::width(told)).filter(|&width| width <= most).max().unwrap_or(0);
-    for (call, told) in calls.iter().zip(told) {
+    let context = context(calls);
+    for (at, (call, told)) in calls.iter().zip(told).enumerate() {
         let mut line = Line::indented(MARGIN, MARGIN + 4);
         line.breaks = Break::Commas;
         line.push(Role::Kernel, told);
@@ -29,8 +31,54 @@ pub(super) fn calls(calls: &[Call], pen: &Pen<'_>) -> Text {
             CallResult::Errno(errno) => line.push(Role::Bad, format!(" = -1 {}", errno_text(errno))),
         }
         text.push(line);
+        if matches!(call.result, CallResult::Errno(_)) {
+            text.append(meaning(calls.get(..=at).unwrap_or_default(), &context));
+        }
     }
     text
+}
+
+/// What the errno of the last of these calls means here, and the mend.
+fn meaning(calls: &[Call], context: &Context) -> Text {
+    const INDENT: usize = MARGIN + 4;
+    let mut text = Text::new();
+    if let Some(meaning) = errno::of(calls, context) {
+        text.push(Line::indented(INDENT, INDENT + 2).with(Role::Plain, meaning.means));
+        let mend = Line::indented(INDENT, INDENT + 6).with(Role::Good, "hint: ");
+        text.push(mend.with(Role::Plain, meaning.mend));
+    }
+    text
+}
+
+/// What the calls themselves tell of the place in which one of them failed.
+fn context(calls: &[Call]) -> Context {
+    let flagged = |flag: &str| {
+        calls.iter().any(|call| (is_birth(&call.name) || call.name == "unshare") && call.args.contains(flag))
+    };
+    let called = |name: &str| calls.iter().any(|call| call.name == name);
+    let generation = |file: &str| calls.iter().any(|call| call.args.contains(file));
+    Context {
+        user_namespace: flagged(Namespace::User.clone_flag()),
+        pid_namespace: flagged(Namespace::Pid.clone_flag()),
+        net_namespace: flagged(Namespace::Net.clone_flag()),
+        ipc_namespace: flagged(Namespace::Ipc.clone_flag()),
+        uts_namespace: flagged(Namespace::Uts.clone_flag()),
+        version: if generation("memory.limit_in_bytes") {
+            Some(CgroupVersion::V1)
+        } else if generation("memory.max") {
+            Some(CgroupVersion::V2)
+        } else {
+            None
+        },
+        root: if called("pivot_root") {
+            RootChange::Pivot
+        } else if called("chroot") {
+            RootChange::Chroot
+        } else {
+            RootChange::None
+        },
+        interpreter: None,
+    }
 }
 
 /// A return value. That of clone3 is a process id.
@@ -72,12 +120,7 @@ pub(super) fn takes_descriptor(name: &str) -> bool {
 
 /// `EPERM (Operation not permitted)`, as strace prints it.
 pub(super) fn errno_text(errno: i32) -> String {
-    let known = Errno::from_raw(errno);
-    if known == Errno::UnknownErrno {
-        format!("errno {errno}")
-    } else {
-        format!("{known:?} ({})", known.desc())
-    }
+    format!("{} ({})", errno::name(errno), errno::text(errno))
 }
 
 /// Limits as the kernel reads them back: `memory.limit_in_bytes = 7340032   memory.max, cgroup v1`.
@@ -100,10 +143,4 @@ pub(super) fn limits(limits: &[LimitSeen]) -> Text {
         text.push(line);
     }
     text
-}
-
-/// The name of an errno alone.
-pub(super) fn errno_name(errno: i32) -> String {
-    let known = Errno::from_raw(errno);
-    if known == Errno::UnknownErrno { format!("errno {errno}") } else { format!("{known:?}") }
 }

@@ -94,6 +94,19 @@ fn a_program_that_is_not_there_is_status_127() {
 }
 
 #[test]
+fn a_refused_call_says_what_it_means_and_the_mend() {
+    let mut calls = samples::refused(ONE).calls;
+    let told = text(&Event::Calls(calls.clone()));
+    let (_, below) = told.split_once("EPERM (Operation not permitted)\n").expect("the errno is told");
+    assert!(below.contains("\n      hint: "), "{told}");
+    assert_eq!(below.matches("hint: ").count(), 1, "{told}");
+    // The meaning depends on the place: without the user namespace it is another.
+    calls[0].args = "{flags=CLONE_NEWNS, exit_signal=SIGCHLD}".to_owned();
+    let elsewhere = text(&Event::Calls(calls));
+    assert!(!elsewhere.contains(below), "{elsewhere}");
+}
+
+#[test]
 fn markdown_keeps_its_parts() {
     let shown = |source: &str| {
         let mut text = Text::new();
