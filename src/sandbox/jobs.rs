@@ -28,7 +28,6 @@ pub struct Running {
 #[derive(Debug, Default)]
 pub struct Jobs {
     running: Vec<Running>,
-    last: u32,
 }
 
 /// How a container that was signalled stands.
@@ -65,9 +64,10 @@ pub fn output_file() -> Result<(File, [OwnedFd; 3])> {
 impl Jobs {
     /// Takes a started process in, and gives its number.
     pub fn add(&mut self, command: &str, process: Process, seen: Seen, output: File) -> u32 {
-        self.last += 1;
-        self.running.push(Running { number: self.last, command: command.to_owned(), process, seen, output });
-        self.last
+        // As a shell numbers its jobs: from 1 again once all are gone, so that `kill 1` in a lab always means its own.
+        let number = self.running.iter().map(|running| running.number).max().unwrap_or(0) + 1;
+        self.running.push(Running { number, command: command.to_owned(), process, seen, output });
+        number
     }
 
     /// All of them, in the order in which they were started.

@@ -30,7 +30,7 @@ impl Walk {
                 let mut next = self.recipe.clone();
                 let dropped = next.drop(what)?;
                 self.change(next, None, stage)?;
-                stage.note(dropped);
+                stage.note(format!("taken out: `{dropped}`"));
             }
             Line::Recipe => {
                 self.tell_recipe(stage);
@@ -79,7 +79,13 @@ impl Walk {
     /// Makes the host agree with another recipe, and shows by the step's probe what that changed.
     fn change(&mut self, next: Recipe, added: Option<String>, stage: &mut Stage<'_>) -> Result<()> {
         match stage.world.compose(&next) {
-            Ok(composed) => stage.tell(Event::Composed(composed)),
+            Ok(mut composed) => {
+                // The limits are worth reading back when they changed, not with every ingredient.
+                if next.group() == self.recipe.group() {
+                    composed.limits.clear();
+                }
+                stage.tell(Event::Composed(composed));
+            }
             Err(trouble) => return Err(self.undo(trouble, stage)),
         }
         let old = std::mem::replace(&mut self.recipe, next);

@@ -167,7 +167,7 @@ impl World for Fake {
     fn stay(&mut self, recipe: &Recipe, command: &Command) -> Result<Outcome> {
         self.asked.push(format!("stay {}", command.text));
         let mut outcome = self.answer(recipe, &command.text)?;
-        let number = u32::try_from(self.jobs.len()).unwrap_or(u32::MAX) + 1;
+        let number = self.jobs.iter().map(|job| job.number).max().unwrap_or(0) + 1;
         outcome.job = Some(number);
         outcome.end = End::Running;
         let seen = self.seen(recipe);
@@ -198,11 +198,10 @@ impl World for Fake {
 
     fn kill(&mut self, job: u32, signal: i32) -> Result<Outcome> {
         self.asked.push(format!("kill {job}"));
-        let Some(found) = self.jobs.iter_mut().find(|j| j.number == job && j.alive) else {
+        let Some(at) = self.jobs.iter().position(|j| j.number == job) else {
             return Err(Trouble::usage(format!("there is no container {job}")));
         };
-        found.alive = false;
-        let command = found.command.clone();
+        let command = self.jobs.remove(at).command;
         Ok(Outcome {
             job: Some(job),
             end: End::Signaled(signal),

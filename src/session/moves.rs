@@ -166,7 +166,8 @@ impl Walk {
 
     /// Nothing of the learner's is left: background containers are killed, the recipe is empty.
     pub(super) fn clear(&mut self, stage: &mut Stage<'_>) {
-        for job in stage.world.jobs().into_iter().filter(|job| job.alive) {
+        // One that has ended by itself is taken off the list the same way.
+        for job in stage.world.jobs() {
             if let Err(trouble) = stage.world.kill(job.number, SIGKILL) {
                 stage.tell(Event::Trouble(trouble));
             }

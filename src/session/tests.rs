@@ -377,7 +377,7 @@ fn a_container_stays_and_is_killed_when_the_learner_leaves() {
     learner.asked();
     let events = learner.types("next");
     assert!(matches!(events.last(), Some(Event::LabDone { next: Some(next), .. }) if next == "two"));
-    assert_eq!(learner.asked(), ["kill 2", "compose bare"]);
+    assert_eq!(learner.asked(), ["kill 1", "compose bare"]);
 }
 
 #[test]
