@@ -237,3 +237,77 @@ fn composition(lab: &Lab) -> Vec<Finding> {
     }
     findings
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lab::scaffold::scaffold;
+
+    /// What is found in the scaffold with one text replaced.
+    fn found(from: &str, to: &str) -> Vec<String> {
+        let good = scaffold("x");
+        assert_eq!(good.matches(from).count(), 1, "`{from}` stands once in the scaffold");
+        let lab = Lab::read("x.toml", &good.replace(from, to)).unwrap_or_else(|found| panic!("{}", found[0]));
+        lint(&lab).iter().map(|finding| finding.to_string().lines().next().unwrap_or("").to_owned()).collect()
+    }
+
+    #[test]
+    fn what_a_lab_lacks_is_found() {
+        let long = format!("say = \"{}\"\n[notes]", "word ".repeat(500));
+        let long = long.trim_end_matches("\n[notes]").to_owned();
+        let say = "say = \"\"\"\nEvery process has a number, and so far the container counts with the host.\n\
+                   Give it a **PID namespace**, and its first process is number 1.\n\"\"\"";
+        let title = "title = \"Give it a PID namespace\"";
+        for (from, to, expected) in [
+            (
+                say,
+                long.as_str(),
+                "error: step `isolate`: `say` takes 32 lines of 80 columns, a screen has 24",
+            ),
+            (
+                title,
+                "title = \"A title that is a little longer than any line of the header can be\"",
+                "error: step `isolate`: the title has 66 characters, 60 fit",
+            ),
+            ("hints = [\n", "hints = [\"\",\n", "error: step `isolate`: hint 1 is empty"),
+            ("hints = [\n", "hints = [\"one\",\n", "warning: step `isolate`: 4 hints where a ladder has 3"),
+            ("why = \"", "why = \"\" # ", "warning: step `isolate`: no `why`"),
+            ("probe = \"ps -A\"", "", "warning: step `isolate`: no probe"),
+            (
+                "needs = [\"chroot\", \"pid-namespace\"]",
+                "needs = [\"chroot\"]",
+                "error: `unshare --pid --mount-proc` needs `pid-namespace`, which the lab does not name",
+            ),
+            ("try = [\"unshare --pid --mount-proc\", \"ps -A\"]", "", "error: step `isolate`: no solution"),
+            (
+                "start = [\"rootfs\", \"chroot\"]",
+                "start = [\"chroot\", \"rootfs\"]",
+                "error: `chroot` is refused: ",
+            ),
+            (
+                "claim = \"it sees itself and no other process\"",
+                "claim = \"it is PID 1 of its namespace\"",
+                "error: step `isolate`: two checks claim `it is PID 1 of its namespace`",
+            ),
+            ("\"ps -A\"]", "\"ablate\"]", "error: step `isolate`: `ablate` without a `[step.ablation]`"),
+        ] {
+            let found = found(from, to);
+            assert!(found.iter().any(|finding| finding.starts_with(expected)), "{expected}: {found:?}");
+        }
+    }
+
+    #[test]
+    fn a_step_without_a_check_or_a_question_is_found() {
+        let good = scaffold("x");
+        let bare = &good[..good.find("[step.predict]").unwrap_or(good.len())];
+        let lab = Lab::read("x.toml", bare).unwrap_or_else(|found| panic!("{}", found[0]));
+        let found: Vec<String> = lint(&lab).into_iter().map(|finding| finding.what).collect();
+        assert_eq!(found, ["no prediction", "no check"]);
+    }
+
+    #[test]
+    fn a_need_that_has_another_in_it_is_enough() {
+        let both = "start = [\"rootfs\", \"mount -t proc proc /proc\", \"chroot\"]";
+        assert_eq!(found("start = [\"rootfs\", \"chroot\"]", both), Vec::<String>::new());
+    }
+}

@@ -2,7 +2,7 @@
 
 /// A lab to start from, with this id. An id that is none (see the book) is made one.
 pub fn scaffold(id: &str) -> String {
-    TEMPLATE.replace("ID", &as_id(id))
+    TEMPLATE.replace("<id>", &as_id(id))
 }
 
 /// Lower-case letters, digits and `-` between them.
@@ -20,10 +20,10 @@ fn as_id(text: &str) -> String {
     }
 }
 
-const TEMPLATE: &str = r#"# A lab of rlab. `rlab check` finds mistakes, `rlab run --labs DIR ID` replays the solution.
+const TEMPLATE: &str = r#"# A lab of rlab. `rlab check` finds mistakes, `rlab run --labs DIR <id>` replays the solution.
 # The book's chapters "The lab format" and "Checks" have every key.
 format = 1
-id = "ID"
+id = "<id>"
 title = "A process tree of its own"
 minutes = 5
 
@@ -90,6 +90,7 @@ mod tests {
         for id in ["pid", "My first Lab!", "7", "", "容器"] {
             let lab = Lab::read("new.toml", &scaffold(id)).unwrap_or_else(|found| panic!("{}", found[0]));
             assert_eq!(lint(&lab), [], "{id}");
+            assert_eq!(lab.id, as_id(id));
         }
     }
 

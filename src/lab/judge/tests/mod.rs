@@ -76,6 +76,13 @@ fn a_failure_tells_of_the_outcome_that_shows_most() {
     assert_eq!(case.judge("pid_inside = 1").observed, "PID 24163 inside and on the host");
 }
 
+#[test]
+fn one_process_is_never_the_host_however_small_that_is() {
+    let mut case = Case::new();
+    case.now.processes = 2;
+    assert!(!case.judge("processes_seen = \"host\"").pass);
+}
+
 const HOST_LISTING: &str = "PID CMD\n1 a\n2 b\n3 c\n";
 
 #[test]
@@ -106,6 +113,9 @@ fn a_kill_is_a_change_and_no_change_is_told() {
     assert!(verdict.pass && verdict.observed.ends_with("exit status 0 → killed by SIGKILL, status 137"));
     case.ablation = Some(table(&[("nothing", "", End::Exited(0)), ("limit", "", End::Exited(0))]));
     assert_eq!(case.judge(changes).observed, "`ps -A` answers the same in every row");
+    // How it failed is the answer, whatever was printed before.
+    case.ablation = Some(table(&[("nothing", "a", End::Exited(1)), ("limit", "b", End::Exited(1))]));
+    assert!(!case.judge(changes).pass);
 }
 
 #[test]
