@@ -1,6 +1,8 @@
 //! The reference pages of the book say what the parser does: every key is there with an example, and every example
 //! is read.
 
+#![allow(clippy::panic, clippy::unwrap_used, reason = "a helper of a test fails the test")]
+
 use std::collections::BTreeSet;
 use std::path::Path;
 

@@ -31,8 +31,9 @@ pub(in crate::lab) fn changes_at(change: &Change, evidence: &Evidence<'_>) -> Ob
         .collect();
     let first = answers.windows(2).find(|pair| pair[0].1 != pair[1].1);
     match first {
-        Some([(_, before), (row, after)]) => {
-            Observation::new(*row == change.row, format!("`{}` at `{row}`: {before} → {after}", change.probe))
+        // Only the new answer is told: the one before is often a whole listing of the host.
+        Some([_, (row, after)]) => {
+            Observation::new(*row == change.row, format!("`{}` changes at `{row}`: {after}", change.probe))
         }
         _ => Observation::new(false, format!("`{}` answers the same in every row", change.probe)),
     }

@@ -99,7 +99,7 @@ fn the_row_at_which_an_answer_first_changes_is_found() {
     ]));
     let verdict = case.judge(changes);
     assert!(verdict.pass, "{}", verdict.observed);
-    assert_eq!(verdict.observed, "`ps -A` at `+ PID namespace`: the host's processes → 1 process");
+    assert_eq!(verdict.observed, "`ps -A` changes at `+ PID namespace`: 1 process");
     let verdict = case.judge("changes = { \"ps -A\" = \"chroot\" }");
     assert!(!verdict.pass, "the answer is the same there");
 }
@@ -110,7 +110,7 @@ fn a_kill_is_a_change_and_no_change_is_told() {
     let changes = "changes = { \"ps -A\" = \"limit\" }";
     case.ablation = Some(table(&[("nothing", "", End::Exited(0)), ("limit", "", End::Signaled(9))]));
     let verdict = case.judge(changes);
-    assert!(verdict.pass && verdict.observed.ends_with("exit status 0 → killed by SIGKILL, status 137"));
+    assert!(verdict.pass && verdict.observed.ends_with("changes at `limit`: killed by SIGKILL, status 137"));
     case.ablation = Some(table(&[("nothing", "", End::Exited(0)), ("limit", "", End::Exited(0))]));
     assert_eq!(case.judge(changes).observed, "`ps -A` answers the same in every row");
     // How it failed is the answer, whatever was printed before.

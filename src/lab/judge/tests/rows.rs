@@ -110,14 +110,14 @@ fn of_the_process() -> Vec<Row> {
         (
             "namespace = { pid = \"own\" }",
             Case::new(),
-            "pid namespace 7, the host's is 100",
+            "a pid namespace of its own",
             unseen(|seen| seen.namespaces.get_mut(&Namespace::Pid).unwrap().inside = 100),
-            "pid namespace 100, as the host",
+            "the host's pid namespace",
         ),
         (
             "namespace = { pid = \"own\", net = \"host\" }",
             Case::new(),
-            "pid namespace 7, the host's is 100, net namespace 100, as the host",
+            "a pid namespace of its own, the host's net namespace",
             unseen(|seen| {
                 seen.namespaces.remove(&Namespace::Net);
             }),
