@@ -2,6 +2,7 @@
 
 use super::document::{Line, Role, Sign, Text};
 use super::ended::{ended, oom_kills};
+use super::listing::HOST_FILES;
 use super::mask::HOST_PROCESSES;
 use super::pen::{MARGIN, Pen, counted};
 use super::{calls, wrap};
@@ -50,6 +51,7 @@ fn told(outcome: &Outcome) -> String {
     }
     let lines: Vec<&str> = outcome.stdout.lines().collect();
     match processes(&lines) {
+        _ if lines == [HOST_FILES] => "<n> lines".to_owned(),
         Some(Listed::Host) => "<n> processes".to_owned(),
         Some(Listed::Number(0)) => "no process".to_owned(),
         Some(Listed::Number(number)) => counted(number, "process", "processes"),
@@ -171,12 +173,18 @@ fn one_side(rows: Vec<Line>, pen: &Pen<'_>) -> Text {
 fn beside(command: &str, sides: [(String, Vec<Line>); 2], pen: &Pen<'_>) -> Text {
     let [(left_head, left), (right_head, right)] = sides;
     let mut text = Text::new();
+    // A long command stands above its columns.
     let lead = wrap::width(command) + 3;
+    let above = MARGIN + lead + wrap::width(&left_head) + 4 + wrap::width(&right_head) > pen.look.width;
+    let (lead, mut heads) = if above {
+        text.push(head(command));
+        (2, Line::indented(MARGIN, MARGIN + 2).with(Role::Plain, format!("  {left_head}")))
+    } else {
+        (lead, head(command).with(Role::Plain, format!("   {left_head}")))
+    };
     let room = pen.look.width.saturating_sub(MARGIN + 2) / 2;
-    let widest =
-        left.iter().map(|row| row.width()).chain([lead + wrap::width(&left_head)]).max().unwrap_or(0);
+    let widest = left.iter().map(Line::width).chain([lead + wrap::width(&left_head)]).max().unwrap_or(0);
     let column = widest.min(room) + 2;
-    let mut heads = head(command).with(Role::Plain, format!("   {left_head}"));
     heads.pad_to(column);
     text.push(heads.with(Role::Plain, format!("  {right_head}")));
     let (mut left, mut right) = (left.into_iter(), right.into_iter());

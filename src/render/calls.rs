@@ -8,7 +8,7 @@ use crate::recipe::compose::RootChange;
 use crate::recipe::errno::{self, Context};
 use crate::recipe::ingredient::Namespace;
 use crate::recipe::machine::CgroupVersion;
-use crate::recipe::outcome::{Call, CallResult, LimitSeen};
+use crate::recipe::outcome::{Call, CallResult, Composed, LimitSeen};
 
 /// The results stand in one column, unless a call reaches beyond this.
 const COLUMN: usize = 48;
@@ -113,9 +113,9 @@ pub(super) fn returns_descriptor(name: &str) -> bool {
 
 /// Whether a number as the first argument of the call is a file descriptor.
 pub(super) fn takes_descriptor(name: &str) -> bool {
-    let first = ["read", "write", "close", "fchdir", "fchmod", "fsconfig", "fsmount", "move_mount", "openat"];
-    first.contains(&name)
-        || matches!(name, "openat2" | "open_tree" | "mount_setattr" | "setns" | "dup" | "mkdirat" | "ioctl")
+    let first = ["read", "write", "close", "fchdir", "fchmod", "fchown", "fsconfig", "fsmount", "move_mount"];
+    let others = ["open_tree", "mount_setattr", "setns", "dup", "ioctl", "ftruncate", "openat2"];
+    first.contains(&name) || others.contains(&name) || name.ends_with("at")
 }
 
 /// `EPERM (Operation not permitted)`, as strace prints it.
@@ -124,9 +124,13 @@ pub(super) fn errno_text(errno: i32) -> String {
 }
 
 /// Limits as the kernel reads them back: `memory.limit_in_bytes = 7340032   memory.max, cgroup v1`.
-pub(super) fn limits(limits: &[LimitSeen]) -> Text {
+///
+/// Only those that were written now: the others were told when they were.
+pub(super) fn limits(composed: &Composed) -> Text {
     let mut text = Text::new();
-    for limit in limits {
+    let written =
+        |limit: &&LimitSeen| composed.calls.iter().any(|call| call.args.contains(limit.file.as_str()));
+    for limit in composed.limits.iter().filter(written) {
         let file = limit.file.rsplit('/').next().unwrap_or(&limit.file);
         let generation = match limit.version {
             CgroupVersion::V1 => "cgroup v1",

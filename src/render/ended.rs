@@ -171,9 +171,14 @@ fn running(outcome: &Outcome, pen: &Pen<'_>) -> Text {
     line.push(Role::Code, outcome.command.clone());
     line.push(Role::Plain, " stays");
     if let Some(seen) = &outcome.seen {
+        let host = pen.pid(seen.pid);
         line.push(
             Role::Plain,
-            format!(": PID {} in the container, {} on the host", seen_inside(seen, pen), pen.pid(seen.pid)),
+            if seen.nspid.len() > 1 {
+                format!(": PID {} in the container, {host} on the host", seen.pid_inside())
+            } else {
+                format!(": PID {host} inside and on the host")
+            },
         );
     }
     line.into()

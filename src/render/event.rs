@@ -101,7 +101,7 @@ fn typed(prompt: &str, text: &str, pen: &Pen<'_>) -> Text {
 
 fn composed(what: &Composed, pen: &Pen<'_>) -> Text {
     let mut text = calls::calls(&what.calls, pen);
-    text.append(calls::limits(&what.limits));
+    text.append(calls::limits(what));
     for sentence in &what.notes {
         text.append(note(sentence, pen));
     }
@@ -135,7 +135,7 @@ fn skipped(title: &str, what: &crate::error::Trouble, pen: &Pen<'_>) -> Text {
 
 fn lab_done(lab: &str, next: Option<&str>) -> Text {
     let mut text = Text::new();
-    text.push(Line::indented(1, 3).with(Role::Good, format!("lab {lab} is done")));
+    text.push(Line::indented(1, 3).with(Role::Strong, format!("end of lab {lab}")));
     if let Some(next) = next {
         let line =
             Line::indented(1, 3).with(Role::Plain, "next: ").with(Role::Learner, format!("start {next}"));

@@ -36,6 +36,24 @@ pub(super) fn peek(peek: &Peek, pen: &Pen<'_>) -> Text {
         .with(Role::Code, peek.job.command.clone());
     text.push(head);
     text.append(processes(peek, pen));
+    text.append(namespaces(peek));
+    text
+}
+
+/// Which namespaces are its own, and which the host's.
+fn namespaces(peek: &Peek) -> Text {
+    let mut text = Text::new();
+    for (label, own) in [("its own", true), ("the host's", false)] {
+        let pairs = peek.job.seen.namespaces.iter().filter(|(_, pair)| pair.own() == own);
+        let names: Vec<&str> = pairs.map(|(kind, _)| kind.name()).collect();
+        if !names.is_empty() {
+            let role = if own { Role::Good } else { Role::Plain };
+            let line = Line::indented(MARGIN + 2, MARGIN + 4)
+                .with(Role::Dim, format!("namespaces, {label}: "))
+                .with(role, names.join(" "));
+            text.push(line);
+        }
+    }
     text
 }
 

@@ -99,12 +99,16 @@ fn words(command: &str) -> impl Iterator<Item = &str> {
 fn rows(stdout: &str, heading: bool, mask: &Masker) -> String {
     let mut lines = stdout.lines();
     let mut out = String::new();
+    let column =
+        stdout.lines().next().filter(|_| heading).and_then(|head| {
+            head.split_whitespace().position(|word| matches!(word, "COMMAND" | "CMD" | "ARGS"))
+        });
     if heading && let Some(head) = lines.next() {
         out.push_str(&head.split_whitespace().collect::<Vec<_>>().join(" "));
         out.push('\n');
     }
     if heading || lines.clone().count() != 1 || !lines.clone().all(is_count) {
-        let known = lines.filter_map(|line| known_row(line, mask));
+        let known = lines.filter_map(|line| known_row(line, column, mask));
         for row in known {
             out.push_str(&row);
             out.push('\n');
@@ -117,19 +121,22 @@ fn rows(stdout: &str, heading: bool, mask: &Masker) -> String {
 }
 
 /// The row of a process whose PID is known: its PID and what it runs. Times and sizes are left out.
-fn known_row(line: &str, mask: &Masker) -> Option<String> {
+fn known_row(line: &str, column: Option<usize>, mask: &Masker) -> Option<String> {
     let words: Vec<&str> = line.split_whitespace().collect();
-    let pid = words.iter().take(3).find_map(|word| {
+    let (at, pid) = words.iter().take(3).enumerate().find_map(|(at, word)| {
         let pid = word.parse().ok()?;
-        mask.knows_pid(pid).then(|| mask.pid(pid))
+        mask.knows_pid(pid).then(|| (at, mask.pid(pid)))
     })?;
-    // The command begins after the processor's time, `0:00` or `00:00:00`; before that may stand when it was started.
+    // Without a heading the command begins after the processor's time, `0:00` or `00:00:00`; before that may stand when
+    // it was started.
     let is_time = |word: &&str| {
         word.contains(':') && word.bytes().all(|byte| byte.is_ascii_digit() || byte == b':' || byte == b'.')
     };
-    let command: Vec<&str> =
-        words.iter().copied().skip_while(|word| !is_time(word)).skip_while(is_time).collect();
-    let command = command.join(" ");
+    let start = column.unwrap_or_else(|| {
+        let time = words.iter().position(is_time);
+        time.map_or(at + 1, |time| time + words.iter().skip(time).take_while(|word| is_time(word)).count())
+    });
+    let command = words.get(start..).unwrap_or_default().join(" ");
     Some(format!("{pid} {command}"))
 }
 

@@ -49,8 +49,8 @@ fn container(peek: &Peek, pen: &Pen<'_>) -> Text {
         let (role, word) = if pair.own() { (Role::Good, "own") } else { (Role::Dim, "shared") };
         rows.push(vec![
             Cell::new(Role::Plain, format!("{} namespace", kind.name())),
-            Cell::new(Role::Kernel, pen.namespace(pair.inside)),
-            Cell::new(Role::Kernel, pen.namespace(pair.host)),
+            Cell::new(Role::Kernel, pen.namespace(seen.pid, pair.inside)),
+            Cell::new(Role::Kernel, pen.namespace(seen.pid, pair.host)),
             Cell::new(role, word),
         ]);
     }

@@ -20,16 +20,21 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::listing::{self, Asked};
 use super::tokens::{self, Token};
 use crate::recipe::machine::Machine;
-use crate::recipe::outcome::{HostState, Outcome};
+use crate::recipe::outcome::{HostState, Outcome, Seen};
 
 /// What stands for every process of the host.
 pub const HOST_PROCESSES: &str = "<host processes>";
+
+/// Stands for the host among the owners of namespaces.
+const HOST: i32 = 0;
 
 /// The names given so far. One for a whole run.
 #[derive(Debug, Clone, Default)]
 pub struct Masker {
     pids: BTreeMap<i32, String>,
-    namespaces: BTreeMap<u64, String>,
+    /// By the process that has it ([`HOST`] for those of the host) and its inode number: the kernel gives the number
+    /// of a namespace that is gone to a new one, and whether it does is chance.
+    namespaces: BTreeMap<(i32, u64), String>,
     /// Whole words that are nothing else, with what they become.
     words: Vec<(String, String)>,
     /// Names of the host.
@@ -82,9 +87,18 @@ impl Masker {
         }
     }
 
-    pub(super) fn name_namespace(&mut self, id: u64) {
+    pub(super) fn name_namespaces(&mut self, seen: &Seen) {
+        for pair in seen.namespaces.values() {
+            self.name_namespace(HOST, pair.host);
+            if pair.own() {
+                self.name_namespace(seen.pid, pair.inside);
+            }
+        }
+    }
+
+    fn name_namespace(&mut self, owner: i32, id: u64) {
         let next = self.namespaces.len() + 1;
-        self.namespaces.entry(id).or_insert_with(|| format!("<ns-{next}>"));
+        self.namespaces.entry((owner, id)).or_insert_with(|| format!("<ns-{next}>"));
     }
 
     /// The name of a PID on the host, `<pid>` for one that was never told.
@@ -101,17 +115,32 @@ impl Masker {
         self.pids.contains_key(&pid)
     }
 
-    /// The name of a namespace, `<ns>` for one that was never told.
-    pub fn namespace(&self, id: u64) -> String {
-        self.namespaces.get(&id).cloned().unwrap_or_else(|| "<ns>".to_owned())
+    /// The name of a namespace that the process with this PID on the host has, `<ns>` for one that was never told.
+    pub fn namespace(&self, owner: i32, id: u64) -> String {
+        let name = self.namespaces.get(&(HOST, id)).or_else(|| self.namespaces.get(&(owner, id)));
+        name.cloned().unwrap_or_else(|| "<ns>".to_owned())
     }
 
     /// A sentence with every value that is known replaced: whole words and whole numbers only.
     pub fn text(&self, text: &str) -> String {
-        let text = tokens::quoted(text, |quoted| self.quoted(quoted));
+        let owner = self.owner(text);
+        let text = tokens::quoted(text, |before, quoted| self.quoted(before, quoted));
         let text = self.paths(&text);
-        let text = tokens::numbers(&text, |token| self.told(token));
+        let text = tokens::numbers(&text, |token| self.told(token, owner));
         tokens::host_counts(&text, &self.hidden_lines)
+    }
+
+    /// The process that a sentence is about.
+    fn owner(&self, text: &str) -> i32 {
+        let owner = std::cell::Cell::new(HOST);
+        tokens::numbers(text, |token| {
+            let pid = token.parse().filter(|pid| self.pids.contains_key(pid))?;
+            if on_host(token) {
+                owner.set(pid);
+            }
+            None
+        });
+        owner.get()
     }
 
     /// Text in which only paths and words are volatile: what somebody typed.
@@ -119,35 +148,35 @@ impl Masker {
         tokens::words(&tokens::session_paths(text), &self.words)
     }
 
-    /// A number in a sentence.
-    fn told(&self, token: &Token<'_>) -> Option<String> {
-        if let Some(name) = self.namespace_in(token) {
+    /// A number in a sentence about this process.
+    fn told(&self, token: &Token<'_>, owner: i32) -> Option<String> {
+        if let Some(name) = self.namespace_in(token, owner) {
             return Some(name);
         }
         let pid: i32 = token.parse()?;
         let inside = token.after.starts_with(" inside,") || token.after.starts_with(" in the container");
-        let says = ["PID ", "pid ", "process ", "/proc/", ": "]
-            .iter()
-            .any(|lead| token.before.ends_with(lead))
-            || [" on the host", " inside and on the host"].iter().any(|tail| token.after.starts_with(tail));
+        let leads = ["PID ", "pid ", "process ", "/proc/", ": "];
+        let says = leads.iter().any(|lead| token.before.ends_with(lead)) || on_host(token);
         (says && !inside).then(|| self.pids.get(&pid).cloned()).flatten()
     }
 
-    fn namespace_in(&self, token: &Token<'_>) -> Option<String> {
+    fn namespace_in(&self, token: &Token<'_>, owner: i32) -> Option<String> {
         let id: u64 = token.parse()?;
         let link = token.before.ends_with(":[") && token.after.starts_with(']');
-        self.namespaces.get(&id).cloned().or_else(|| link.then(|| self.namespace(id)))
+        let known = link || self.namespaces.keys().any(|(_, known)| *known == id);
+        known.then(|| self.namespace(owner, id))
     }
 
     /// What stands between backquotes in an observation.
-    fn quoted(&self, quoted: &str) -> Option<String> {
+    fn quoted(&self, before: &str, quoted: &str) -> Option<String> {
         if self.hostnames.contains(quoted) {
             return Some("<host>".to_owned());
         }
         let piece = folded(quoted.trim_end_matches('…'));
         let hides = !piece.is_empty() && self.hidden.iter().any(|hidden| hidden.contains(&piece));
         // The heading alone is no listing.
-        (hides && piece.bytes().any(|byte| byte.is_ascii_digit())).then(|| HOST_PROCESSES.to_owned())
+        let rows = piece.bytes().any(|byte| byte.is_ascii_digit());
+        (before.ends_with("output ") && hides && rows).then(|| HOST_PROCESSES.to_owned())
     }
 
     /// The standard output of a command.
@@ -158,21 +187,22 @@ impl Masker {
             self.hidden.insert(folded(stdout));
             self.hidden_lines.insert(stdout.lines().count());
         }
-        self.lines(&shown, &outcome.command)
+        self.lines(&shown, outcome)
     }
 
     /// The standard error of a command.
     pub(super) fn stderr(&self, outcome: &Outcome) -> String {
-        self.lines(&outcome.stderr, &outcome.command)
+        self.lines(&outcome.stderr, outcome)
     }
 
-    fn lines(&self, output: &str, command: &str) -> String {
-        let asked = Asked::of(command);
-        let lines = output.split_inclusive('\n').map(|line| self.output_line(line, asked));
+    fn lines(&self, output: &str, outcome: &Outcome) -> String {
+        let asked = Asked::of(&outcome.command);
+        let owner = outcome.seen.as_ref().map_or(HOST, |seen| seen.pid);
+        let lines = output.split_inclusive('\n').map(|line| self.output_line(line, asked, owner));
         lines.collect()
     }
 
-    fn output_line(&self, line: &str, asked: Asked) -> String {
+    fn output_line(&self, line: &str, asked: Asked, owner: i32) -> String {
         if asked.hostname && self.hostnames.contains(line.trim()) {
             return line.replace(line.trim(), "<host>");
         }
@@ -180,7 +210,7 @@ impl Masker {
         let numeric = values.split_whitespace().all(|word| word.bytes().all(|byte| byte.is_ascii_digit()));
         let line = self.paths(line);
         let line = tokens::numbers(&line, |token| {
-            let told = self.told(token);
+            let told = self.told(token, owner);
             let leads = asked.pids && token.before.trim().is_empty();
             if told.is_some() || !(numeric || asked.counters || leads) {
                 return told;
@@ -192,6 +222,11 @@ impl Masker {
         });
         tokens::words(&line, &self.words)
     }
+}
+
+/// Whether a sentence says of a number that it is a PID on the host.
+fn on_host(token: &Token<'_>) -> bool {
+    [" on the host", " inside and on the host"].iter().any(|tail| token.after.starts_with(tail))
 }
 
 /// Blanks taken out.

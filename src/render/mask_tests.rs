@@ -63,11 +63,29 @@ fn a_namespace_that_differs_still_differs() {
     mask.outcome(&seen);
     let pairs = &seen.seen.as_ref().expect("it was seen").namespaces;
     for (kind, pair) in pairs {
-        assert_eq!(mask.namespace(pair.inside) == mask.namespace(pair.host), !pair.own(), "{kind:?}");
+        let (inside, host) = (mask.namespace(ONE.pid, pair.inside), mask.namespace(ONE.pid, pair.host));
+        assert_eq!(inside == host, !pair.own(), "{kind:?}");
     }
     let text = format!("pid:[{}]", pairs[&crate::recipe::ingredient::Namespace::Pid].inside);
     assert_ne!(mask.text(&text), text);
     assert_eq!(mask.text("pid:[4026531999]"), "pid:[<ns>]");
+}
+
+#[test]
+fn a_number_that_the_kernel_uses_again_is_another_namespace() {
+    let pid_namespace = |v: Volatile| v.namespace + 1;
+    let later = |namespace| Volatile { pid: 24170, namespace, ..ONE };
+    let told = |second: Volatile| {
+        let mut mask = Masker::new();
+        mask.outcome(&samples::probe_after(ONE));
+        mask.outcome(&samples::probe_after(second));
+        let about = |v: Volatile| format!("pid namespace {}, {} on the host", pid_namespace(v), v.pid);
+        (mask.text(&about(ONE)), mask.text(&about(second)))
+    };
+    let (first, second) = told(later(ONE.namespace));
+    assert_ne!(first, second);
+    assert!(first.contains("<ns-"), "{first}");
+    assert_eq!(told(later(ONE.namespace + 100)), (first, second));
 }
 
 #[test]
@@ -100,9 +118,16 @@ fn the_host_sees_the_container_among_its_own() {
     mask.outcome(&stays);
     let rows = "root 24163 0.0 0.1 4312 1024 ? S 14:03 0:00 sleep 1234\n\
                 root 24170 0.0 0.1 4312 1024 ? S 14:03 0:00 grep sleep\n";
+    let headed = "PID USER COMMAND\n24163 root sleep 1234\n1 root init\n";
+    let listed = Outcome { place: Place::Host, ..with("ps -A", headed, &stays) };
     let host = Outcome { place: Place::Host, ..with("ps aux | grep sleep", rows, &stays) };
     let name = mask.pid(24163);
     assert_eq!(mask.outcome(&host).stdout, format!("{name} sleep 1234\n{HOST_PROCESSES}\n"));
+    assert_eq!(
+        mask.outcome(&listed).stdout,
+        format!("PID USER COMMAND\n{name} sleep 1234\n{HOST_PROCESSES}\n")
+    );
+    assert_eq!(observed(&mask, "`sleep 1234` runs"), "`sleep 1234` runs");
     // Whether grep sees itself is a matter of chance.
     let alone = Outcome { stdout: rows.lines().next().unwrap_or_default().to_owned(), ..host };
     assert_eq!(mask.outcome(&alone).stdout, format!("{name} sleep 1234\n{HOST_PROCESSES}\n"));

@@ -120,10 +120,7 @@ impl Masker {
 
     fn learn_seen(&mut self, seen: &Seen) {
         self.name_pid(seen.pid);
-        for pair in seen.namespaces.values() {
-            self.name_namespace(pair.host);
-            self.name_namespace(pair.inside);
-        }
+        self.name_namespaces(seen);
     }
 
     fn calls(&self, calls: &[Call]) -> Vec<Call> {

@@ -8,14 +8,17 @@ use super::mask::Masker;
 /// A masked copy. The texts of outcomes were masked before ([`Masker::event`]); here go the numbers, which cannot be
 /// names in their own fields.
 pub(super) fn json(value: &Value, mask: &Masker) -> Value {
-    walk("", value, mask)
+    walk("", value, 0, mask)
 }
 
-fn walk(key: &str, value: &Value, mask: &Masker) -> Value {
+/// `owner` is the process that the value is about.
+fn walk(key: &str, value: &Value, owner: i32, mask: &Masker) -> Value {
     match value {
         Value::Object(map) if map.contains_key("name") && map.contains_key("args") => call(map, mask),
         Value::Object(map) => {
-            let entries = map.iter().map(|(key, value)| (key.clone(), walk(key, value, mask)));
+            let pid = map.get("pid").and_then(Value::as_i64).and_then(|pid| i32::try_from(pid).ok());
+            let owner = pid.unwrap_or(owner);
+            let entries = map.iter().map(|(key, value)| (key.clone(), walk(key, value, owner, mask)));
             Value::Object(entries.collect())
         }
         // All but the innermost are PIDs of the host; a single one is the host's.
@@ -27,17 +30,19 @@ fn walk(key: &str, value: &Value, mask: &Masker) -> Value {
                 .map(|(at, item)| if at < last || last == 0 { pid(item, mask) } else { item.clone() });
             Value::Array(masked.collect())
         }
-        Value::Array(items) => Value::Array(items.iter().map(|item| walk(key, item, mask)).collect()),
-        Value::Number(_) => number(key, value, mask),
+        Value::Array(items) => Value::Array(items.iter().map(|item| walk(key, item, owner, mask)).collect()),
+        Value::Number(_) => number(key, value, owner, mask),
         Value::String(_) if key == "kernel" => Value::String("<kernel>".to_owned()),
         other => other.clone(),
     }
 }
 
-fn number(key: &str, value: &Value, mask: &Masker) -> Value {
+fn number(key: &str, value: &Value, owner: i32, mask: &Masker) -> Value {
     match key {
         "pid" | "members" => pid(value, mask),
-        "inside" | "host" => value.as_u64().map_or(Value::Null, |id| Value::String(mask.namespace(id))),
+        "inside" | "host" => {
+            value.as_u64().map_or(Value::Null, |id| Value::String(mask.namespace(owner, id)))
+        }
         "millis" | "peak" | "memory_total" => Value::String("<n>".to_owned()),
         // One process is what a PID namespace of one's own shows; more are the host's.
         "processes" if value.as_u64().is_some_and(|number| number > 1) => Value::String("<n>".to_owned()),
@@ -72,7 +77,7 @@ fn call(map: &serde_json::Map<String, Value>, mask: &Masker) -> Value {
                 });
                 Value::Object(result.collect())
             }
-            _ => walk(key, value, mask),
+            _ => walk(key, value, 0, mask),
         };
         (key.clone(), value)
     });

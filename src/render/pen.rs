@@ -19,9 +19,9 @@ impl Pen<'_> {
         self.mask.map_or_else(|| pid.to_string(), |mask| mask.pid(pid))
     }
 
-    /// A namespace, by its inode number.
-    pub(super) fn namespace(&self, id: u64) -> String {
-        self.mask.map_or_else(|| id.to_string(), |mask| mask.namespace(id))
+    /// A namespace of a process, by its inode number.
+    pub(super) fn namespace(&self, owner: i32, id: u64) -> String {
+        self.mask.map_or_else(|| id.to_string(), |mask| mask.namespace(owner, id))
     }
 
     /// A number that differs from run to run.

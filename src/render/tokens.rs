@@ -142,14 +142,17 @@ pub(super) fn numbers(text: &str, name: impl Fn(&Token<'_>) -> Option<String>) -
     out
 }
 
-/// What stands between backquotes replaced.
-pub(super) fn quoted(text: &str, name: impl Fn(&str) -> Option<String>) -> String {
+/// What stands between backquotes replaced; `name` is given what stands before them, too.
+pub(super) fn quoted(text: &str, name: impl Fn(&str, &str) -> Option<String>) -> String {
     let mut out = String::with_capacity(text.len());
+    let mut before = "";
     for (at, part) in text.split('`').enumerate() {
         if at > 0 {
             out.push('`');
         }
-        match name(part).filter(|_| at % 2 == 1) {
+        let named = if at % 2 == 1 { name(before, part) } else { None };
+        before = part;
+        match named {
             Some(name) => out.push_str(&name),
             None => out.push_str(part),
         }
