@@ -1,0 +1,125 @@
+//! What rlab costs beside its peers, as ratios paired in one run. Nothing is asserted: times depend on the machine,
+//! ratios of two runs side by side hardly do. How to read the table: CONTRIBUTING.md.
+//!
+//! The same binary is also two of the peers: the minimal launcher (`minimal`) and a bare line editor (`bare-repl`).
+
+mod minimal;
+mod peers;
+mod prompt;
+mod table;
+
+use std::error::Error;
+use std::io::Write;
+use std::time::{Duration, Instant};
+
+use nix::mount::{MsFlags, mount};
+use nix::sched::{CloneFlags, unshare};
+
+/// The command under test, measured in this build's profile.
+const RLAB: &str = env!("CARGO_BIN_EXE_rlab");
+/// Pairs of each comparison, after the warm-up.
+const PAIRS: usize = 40;
+/// Pairs that are run first and thrown away: files get into the page cache.
+const WARM_UP: usize = 3;
+/// Pairs of the comparison of prompts.
+const PROMPTS: usize = 20;
+
+type Result<T, E = Box<dyn Error>> = std::result::Result<T, E>;
+
+fn main() -> Result<()> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match arguments.first().map(String::as_str) {
+        Some("minimal") => minimal::main(&arguments[1..]),
+        Some("bare-repl") => prompt::bare(),
+        // `cargo bench` passes `--bench`, and perhaps a filter that means nothing here.
+        _ => {
+            let mut out = std::io::stdout().lock();
+            launches(&mut out)?;
+            prompts(&mut out)
+        }
+    }
+}
+
+fn launches(out: &mut impl Write) -> Result<()> {
+    writeln!(out, "rlab exec --with full -- busybox true        {PAIRS} pairs, rlab ÷ peer")?;
+    if !nix::unistd::geteuid().is_root() {
+        writeln!(out, "  left out: control groups and mounts want root")?;
+        return Ok(());
+    }
+    // The peers mount on the host. Here the host is a mount namespace of the benchmark's own.
+    unshare(CloneFlags::CLONE_NEWNS)?;
+    mount(None::<&str>, "/", None::<&str>, MsFlags::MS_REC | MsFlags::MS_PRIVATE, None::<&str>)?;
+    let ground = peers::Ground::new()?;
+    let rlab = peers::command(RLAB, &["exec", "--with", "full", "--", "busybox", "true"]);
+    for peer in ground.peers()? {
+        let compared = peer.command.and_then(|command| {
+            peers::works(&rlab)?;
+            peers::works(&command)?;
+            pairs(PAIRS, || run(&rlab), || run(&command)).map_err(|error| error.to_string())
+        });
+        match compared {
+            Ok(pairs) => table::ratios(out, peer.name, &pairs)?,
+            Err(reason) => table::left_out(out, peer.name, &reason)?,
+        }
+    }
+    Ok(())
+}
+
+fn prompts(out: &mut impl Write) -> Result<()> {
+    writeln!(out, "\nREPL, from start to first prompt             {PROMPTS} pairs, rlab ÷ peer")?;
+    let this = std::env::current_exe()?;
+    let rlab = prompt::Repl::rlab()?;
+    let bare = prompt::Repl::bare(&this)?;
+    let mut memory = Vec::new();
+    let compared = pairs(
+        PROMPTS,
+        || {
+            let (time, resident) = rlab.first_prompt()?;
+            memory.push(resident);
+            Ok(time)
+        },
+        || bare.first_prompt().map(|(time, _)| time),
+    );
+    match compared {
+        Ok(pairs) => table::ratios(out, "bare line editor", &pairs)?,
+        Err(reason) => {
+            table::left_out(out, "bare line editor", &reason.to_string())?;
+            return Ok(());
+        }
+    }
+    memory.sort_unstable();
+    let of_rlab = memory.get(memory.len() / 2).copied().unwrap_or_default();
+    let (_, of_bare) = bare.first_prompt()?;
+    writeln!(out, "\nresident at the first prompt: rlab {of_rlab} KiB, bare line editor {of_bare} KiB")?;
+    Ok(())
+}
+
+/// Runs both sides in turn, and which goes first in turn too.
+fn pairs(
+    count: usize,
+    mut ours: impl FnMut() -> Result<Duration>,
+    mut theirs: impl FnMut() -> Result<Duration>,
+) -> Result<Vec<(Duration, Duration)>> {
+    let mut pairs = Vec::with_capacity(count);
+    for round in 0..count + WARM_UP {
+        let pair = if round % 2 == 0 {
+            let first = ours()?;
+            (first, theirs()?)
+        } else {
+            let first = theirs()?;
+            (ours()?, first)
+        };
+        if round >= WARM_UP {
+            pairs.push(pair);
+        }
+    }
+    Ok(pairs)
+}
+
+fn run(command: &peers::Line) -> Result<Duration> {
+    let mut process = command.build();
+    let start = Instant::now();
+    let status = process.status()?;
+    let time = start.elapsed();
+    if status.success() { Ok(time) } else { Err(format!("ended with {status}").into()) }
+}
