@@ -12,6 +12,13 @@ use rustyline::{CompletionType, Config, Context, Editor, Helper};
 use crate::error::{Result, Trouble};
 use crate::frontend::words::{Known, candidates};
 
+/// Bold cyan, readable on light and dark.
+pub const PROMPT_COLOR: &str = "\x1b[1;36m";
+/// Dim.
+const GHOST_COLOR: &str = "\x1b[2m";
+/// Back to plain.
+pub const RESET: &str = "\x1b[0m";
+
 /// What the editor knows about the walk, renewed before each line.
 #[derive(Debug, Default)]
 pub struct Guide {
@@ -123,14 +130,14 @@ impl Validator for Guide {
 impl Highlighter for Guide {
     fn highlight_prompt<'b, 's: 'b, 'p: 'b>(&'s self, prompt: &'p str, _: bool) -> Cow<'b, str> {
         match self.color {
-            true => Cow::Owned(format!("\x1b[1;36m{prompt}\x1b[0m")),
+            true => Cow::Owned(format!("{PROMPT_COLOR}{prompt}{RESET}")),
             false => Cow::Borrowed(prompt),
         }
     }
 
     fn highlight_hint<'h>(&self, hint: &'h str) -> Cow<'h, str> {
         match self.color {
-            true => Cow::Owned(format!("\x1b[2m{hint}\x1b[0m")),
+            true => Cow::Owned(format!("{GHOST_COLOR}{hint}{RESET}")),
             false => Cow::Borrowed(hint),
         }
     }

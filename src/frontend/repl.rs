@@ -5,11 +5,12 @@ use std::io::{BufRead, IsTerminal, Read};
 use rustyline::error::ReadlineError;
 
 use crate::error::{Exit, Result, Trouble};
-use crate::frontend::editor::{LineEditor, editor, open_quote};
+use crate::frontend::editor::{LineEditor, PROMPT_COLOR, RESET, editor, open_quote};
 use crate::frontend::state::{Found, State};
 use crate::frontend::terminal::Terminal;
 use crate::frontend::words::Known;
-use crate::render::document::{Look, Sign};
+use crate::render::document::{Line, Look, Sign, Text};
+use crate::render::markdown::markdown;
 use crate::render::teller::Teller;
 use crate::session::event::Event;
 use crate::session::progress::Progress;
@@ -19,6 +20,14 @@ use crate::session::world::World;
 
 /// Bytes of one line from a pipe; the grammar refuses longer ones, so no more is kept.
 const LINE_LIMIT: u64 = (64 << 10) + 2;
+
+/// What a newcomer reads.
+const WELCOME: [&str; 4] = [
+    "**rlab**: what a container is made of, one kernel primitive at a time.",
+    "Each line is carried out for real by the kernel of this machine, and cleaned up after.",
+    "It is a glass box, not a security boundary.",
+    "**Press Enter** to run the line shown in grey. `help` lists the words, Ctrl-D leaves.",
+];
 
 /// Where a session begins.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,6 +47,8 @@ struct Session<'a> {
     terminal: &'a mut Terminal,
     teller: Teller,
     state: State,
+    /// Whether the next line that is told takes the place of the prompt above it.
+    over: bool,
 }
 
 /// Runs a session until the learner leaves. Exit status 0: what went wrong was told and mended there.
@@ -57,7 +68,7 @@ pub fn run(
         Begin::At(_) | Begin::Play => Walk::play(shelf).remembering(progress.clone()),
     };
     let teller = Teller::new(terminal.look());
-    let mut session = Session { walk, world, terminal, teller, state };
+    let mut session = Session { walk, world, terminal, teller, state, over: false };
     for note in notes {
         session.tell(&Event::Note(note));
     }
@@ -87,8 +98,15 @@ impl Session<'_> {
     }
 
     fn line(&mut self, text: &str) -> Flow {
-        let Self { walk, world, terminal, teller, .. } = self;
-        let flow = walk.line(text, *world, &mut |event| terminal.data(&teller.tell(&event)));
+        let Self { walk, world, terminal, teller, over, .. } = self;
+        let mut over = std::mem::take(over);
+        let flow = walk.line(text, *world, &mut |event| match &event {
+            // What an empty line stood for is written where the empty line was.
+            Event::Line { prompt, text } if std::mem::take(&mut over) => {
+                terminal.data(&format!("\x1b[1A\r\x1b[J{}{text}\n", shown_prompt(prompt, terminal.look())));
+            }
+            _ => terminal.data(&teller.tell(&event)),
+        });
         let rest = self.teller.flush();
         self.terminal.data(&rest);
         self.save();
@@ -113,25 +131,25 @@ impl Session<'_> {
 
     /// At most eight lines, with the first thing to press.
     fn greet(&mut self, begin: &Begin, progress: &Progress, returning: bool) {
-        let sign = self.terminal.look().sign(Sign::Dot);
-        let text = match (begin, &progress.at) {
+        let place = progress.at.as_ref().map(|at| {
+            let step = at.step.as_ref().map(|step| format!(", step `{step}`")).unwrap_or_default();
+            format!("`{}`{step}", at.lab)
+        });
+        let lines = match (begin, place) {
             (Begin::At(_), _) if returning => return,
             (Begin::Play, _) => {
-                format!("rlab {sign} play: every line works, nothing is asked. `help` lists the words.\n")
+                vec!["Every line works here, and nothing is asked. `help` lists the words.".to_owned()]
             }
-            (Begin::Resume, Some(at)) if returning => format!(
-                "rlab {sign} welcome back. Enter goes on with `{}`{}; `labs` lists the labs.\n",
-                at.lab,
-                at.step.as_ref().map(|step| format!(", step `{step}`")).unwrap_or_default()
-            ),
-            _ => format!(
-                "rlab {sign} what a container is made of, one kernel primitive at a time.\n\
-                 Every line you type is carried out for real, by this machine's kernel, and cleaned up after.\n\
-                 Enter on an empty line runs the line shown after the prompt; start with that.\n\
-                 `help` lists the words, `hint` helps, Ctrl-D leaves. It is no security boundary.\n"
-            ),
+            (Begin::Resume, Some(place)) if returning => {
+                vec![format!("Welcome back. Press Enter to go on with {place}; `labs` lists the labs.")]
+            }
+            _ => WELCOME.iter().map(|line| (*line).to_owned()).collect(),
         };
-        let text = crate::render::markdown::markdown(&text);
+        let mut text = Text::new();
+        for line in lines {
+            text.append_indented(markdown(&line), 1);
+        }
+        text.push(Line::new());
         self.terminal.show(&text);
     }
 
@@ -149,6 +167,7 @@ impl Session<'_> {
                     self.remember(&mut editor, &text);
                     let width = self.terminal.measure();
                     self.teller.set_width(width);
+                    self.over = text.trim().is_empty() && can_go_up(look);
                     if self.line(&text) == Flow::Quit {
                         return Ok(());
                     }
@@ -238,6 +257,18 @@ pub(super) fn read_line(input: &mut impl BufRead) -> Result<Option<String>> {
 fn prompt(summary: &str, look: Look) -> String {
     let sign = if look.plain || look.ascii { ">" } else { look.sign(Sign::Prompt) };
     format!("{summary} {sign} ")
+}
+
+/// The same as the editor shows it.
+fn shown_prompt(summary: &str, look: Look) -> String {
+    let prompt = prompt(summary, look);
+    if look.color { format!("{PROMPT_COLOR}{prompt}{RESET}") } else { prompt }
+}
+
+/// Whether the cursor may be moved up: not for a screen reader, and not on a terminal that cannot.
+fn can_go_up(look: Look) -> bool {
+    !look.plain
+        && std::env::var("TERM").is_ok_and(|term| !matches!(term.as_str(), "" | "dumb" | "cons25" | "emacs"))
 }
 
 fn goodbye(progress: &Progress) -> String {

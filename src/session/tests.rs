@@ -491,6 +491,14 @@ fn a_line_typed_at_the_first_prompt_is_carried_out_in_the_lab() {
 }
 
 #[test]
+fn goto_at_the_first_prompt_goes_there_at_once() {
+    let mut learner = Learner { walk: Walk::resume(shelf(), Progress::default()), world: Fake::default() };
+    let events = learner.types("goto pid");
+    assert_eq!(kinds(&events), ["LabBegins", "StepBegins", "ProbedBefore"]);
+    assert_eq!(learner.step(), "pid");
+}
+
+#[test]
 fn progress_of_another_course_is_no_trouble() {
     let gone = |lab: &str, step: &str| Progress {
         at: Some(At { lab: lab.to_owned(), step: Some(step.to_owned()) }),

@@ -183,6 +183,11 @@ impl Walk {
             return Ok(Flow::Continue);
         }
         let line = parse(text)?;
+        if let (Some(ahead), Line::Walk(Word::Goto(step))) = (&self.ahead, &line) {
+            let at = format!("{}:{step}", ahead.lab);
+            self.start_at(&at, stage)?;
+            return Ok(Flow::Continue);
+        }
         if self.ahead.is_some() && begins(&line) {
             self.go_ahead(stage)?;
             // The key that brought the learner here has done its work.
