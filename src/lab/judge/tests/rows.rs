@@ -139,6 +139,13 @@ fn of_the_process() -> Vec<Row> {
             unseen(|seen| seen.root_entries.push("usr".to_owned())),
             "its root holds bin dev etc proc sys usr",
         ),
+        (
+            "root_entries = [\"bin\", \"dev\", \"etc\", \"proc\", \"sys\"]",
+            Case::new(),
+            root,
+            unseen(|seen| seen.root_entries.truncate(4)),
+            "its root holds bin dev etc proc",
+        ),
         ("root_has = [\"bin\", \"sys\"]", Case::new(), root, as_on_host(), "its root has no `sys`"),
         (
             "mounted = { \"/proc\" = \"proc\", \"/dev/urandom\" = \"any\" }",
