@@ -1,0 +1,416 @@
+//! The recipe as a POSIX shell script that does the same by hand, in the manner of the article.
+//!
+//! It is made from the plan, so it does the same things in the same order. What the tools of a plain machine cannot
+//! do is said in a comment. It cleans up after itself, and never removes a directory in which something is mounted.
+
+use std::fmt::Write as _;
+
+use crate::recipe::capability::ALL;
+use crate::recipe::compose::{Recipe, RootChange};
+use crate::recipe::ingredient::{Namespace, Resource, Tools};
+use crate::recipe::line::{Command, MOUNT_FLAGS, quoted};
+use crate::recipe::machine::{CgroupVersion, Machine};
+use crate::recipe::plan::{At, Op, Plan, Prepare, RootPlace};
+
+/// The script, or as a comment why this machine cannot.
+pub fn shell(recipe: &Recipe, command: &Command, machine: &Machine) -> String {
+    match Plan::new(recipe, command, machine, RootPlace::Directory) {
+        Ok(plan) => Script { recipe, plan: &plan, machine, command }.text(),
+        Err(trouble) => {
+            let mut text = String::from("#!/bin/sh\n");
+            trouble.to_string().lines().for_each(|line| text.push_str(format!("# {line}").trim_end().trim()));
+            text + "\n"
+        }
+    }
+}
+
+struct Script<'a> {
+    recipe: &'a Recipe,
+    plan: &'a Plan,
+    machine: &'a Machine,
+    command: &'a Command,
+}
+
+impl Script<'_> {
+    fn text(&self) -> String {
+        let who = if self.machine.euid == 0 { "as root" } else { "as you are" };
+        let mut text = format!("#!/bin/sh\n# What rlab does, by hand. Run it {who}.\nset -eu\n");
+        text.push_str(&self.names());
+        text.push_str(&self.clean_up());
+        for prepare in &self.plan.prepare {
+            text.push_str(&self.prepare(prepare));
+        }
+        text.push_str(&self.run());
+        text
+    }
+
+    fn has_root(&self) -> bool {
+        self.recipe.rootfs().is_some()
+    }
+
+    /// The variables that name the groups, with their directories.
+    fn groups(&self) -> Vec<(String, &str)> {
+        let made = self.plan.prepare.iter().filter_map(|prepare| match prepare {
+            Prepare::MakeGroup { version, parent } => Some((self.group(*version, parent), parent.as_str())),
+            _ => None,
+        });
+        made.collect()
+    }
+
+    /// The variable of the group with this parent: one for all on v2, one a controller on v1.
+    fn group(&self, version: CgroupVersion, parent: &str) -> String {
+        let drives = |resource: &Resource| {
+            self.machine
+                .cgroups
+                .of(*resource)
+                .is_some_and(|known| known.parent == parent && known.version == version)
+        };
+        match (version, Resource::ALL.into_iter().find(drives)) {
+            (CgroupVersion::V1, Some(resource)) => format!("{}_group", resource.controller()),
+            _ => "group".to_owned(),
+        }
+    }
+
+    fn group_of(&self, resource: Resource) -> String {
+        let controller = self.machine.cgroups.of(resource);
+        controller.map_or_else(|| "group".to_owned(), |known| self.group(known.version, &known.parent))
+    }
+
+    fn names(&self) -> String {
+        let mut text = String::new();
+        if self.has_root() {
+            text.push_str("root=$(mktemp -d /tmp/container.XXXXXX)\nexport root\n");
+        }
+        for (name, parent) in self.groups() {
+            let _written = writeln!(text, "{name}={}/container$$", quoted(parent));
+        }
+        text
+    }
+
+    fn clean_up(&self) -> String {
+        if !self.has_root() && self.groups().is_empty() {
+            return String::new();
+        }
+        let mut text = String::from("\nclean_up() {\n    status=$?\n    trap - EXIT\n");
+        for (name, _) in self.groups() {
+            // The kernel needs a few milliseconds after a kill until the group is empty.
+            let _written = writeln!(
+                text,
+                "    for _ in 1 2 3; do\n        if [ ! -d \"${name}\" ] || rmdir \"${name}\"; then break; fi\n        \
+                 sleep 1\n    done"
+            );
+        }
+        if self.has_root() {
+            text.push_str(
+                r#"    # Every mount vanished with its namespace; should one be left, removing files could reach the host's.
+    mounts=$(cat /proc/self/mountinfo)
+    case $mounts in
+        '' | *" $root "* | *" $root/"*) echo "something is mounted below $root: it stays" >&2 ;;
+        *) rm -rf "$root" ;;
+    esac
+"#,
+            );
+        }
+        text.push_str("    exit \"$status\"\n}\ntrap clean_up EXIT\ntrap 'exit 129' HUP\ntrap 'exit 130' INT\ntrap 'exit 143' TERM\n");
+        text
+    }
+
+    fn prepare(&self, prepare: &Prepare) -> String {
+        match prepare {
+            Prepare::Rootfs(tools) => rootfs(*tools),
+            Prepare::EnableController { controller, parent } => {
+                format!("\necho +{controller} > {}\n", quoted(&format!("{parent}/cgroup.subtree_control")))
+            }
+            Prepare::MakeGroup { version, parent } => {
+                format!("\nmkdir \"${}\"\n", self.group(*version, parent))
+            }
+            Prepare::WriteLimit { resource, file, value, optional } => {
+                let path = format!("\"${}/{file}\"", self.group_of(*resource));
+                let write = format!("echo {} > {path}", quoted(value));
+                if *optional { format!("if [ -e {path} ]; then {write}; fi\n") } else { format!("{write}\n") }
+            }
+            // Mounted further below, before the PID namespace is made.
+            Prepare::DetachedProc => String::new(),
+        }
+    }
+
+    /// The part in parentheses: a process that joins the groups and becomes the container.
+    fn run(&self) -> String {
+        let inside = self.inside();
+        let older = self.older_proc();
+        let flags = self.flags();
+        let program: Vec<String> = self.command.argv.iter().map(|word| quoted(word)).collect();
+        let program = program.join(" ");
+        let mut text = String::new();
+        if let Some(lines) = &inside.lines {
+            let _written = write!(text, "\ninside=$(cat <<'INSIDE'\n{lines}INSIDE\n)\nexport inside\n");
+        }
+        if let Some(lines) = &older {
+            let _written = write!(
+                text,
+                "\n# A proc from before the PID namespace.\nolder=$(cat <<'OLDER'\n{lines}exec {flags}{} \"$@\"\nOLDER\n)\n",
+                inside.start
+            );
+        }
+        text.push_str("\n(\n");
+        for op in &self.plan.child {
+            if let Op::JoinGroup(controller) = op {
+                let _written = writeln!(text, "    echo 0 > \"${controller}_group/tasks\"");
+            }
+        }
+        if self.plan.clone.into_cgroup {
+            text.push_str("    echo 0 > \"$group/cgroup.procs\"\n");
+        }
+        match older {
+            Some(_) => {
+                let _written = writeln!(text, "    exec unshare --mount sh -euc \"$older\" sh {program}");
+            }
+            None => {
+                let start = inside.start.trim_start();
+                let all = format!("{flags} {start} {program}");
+                let _written = writeln!(text, "    exec {}", all.trim());
+            }
+        }
+        text.push_str(")\n");
+        text
+    }
+
+    /// `unshare` with its flags, or nothing.
+    fn flags(&self) -> String {
+        let mut own = self.plan.clone.namespaces.clone();
+        if self.plan.child.contains(&Op::Unshare(Namespace::Cgroup)) {
+            own.insert(Namespace::Cgroup);
+        }
+        if own.is_empty() {
+            return String::new();
+        }
+        let mut words = vec!["unshare".to_owned()];
+        if own.contains(&Namespace::Pid) {
+            // Nobody is moved by unshare(2): the child is PID 1, and dies with its parent.
+            words.push("--fork --kill-child".to_owned());
+        }
+        words.extend(own.iter().map(|own| format!("--{}", own.flag())));
+        if own.contains(&Namespace::User) {
+            words.push("--map-root-user".to_owned());
+        }
+        if self.simple_proc() {
+            let path = if self.recipe.root_change() == RootChange::None { "/proc" } else { "$root/proc" };
+            words.push(format!("--mount-proc=\"{path}\""));
+        }
+        words.join(" ")
+    }
+
+    /// Whether all that is mounted is a new proc on /proc, in a PID namespace: the article's `--mount-proc`.
+    fn simple_proc(&self) -> bool {
+        let mut work = self.plan.child.iter().filter(|op| needs_lines(op));
+        let proc_only = matches!(
+            work.next(),
+            Some(Op::Mount { fstype: Some(fstype), target: At::Inside(target) | At::Root(target), flags, data: None, .. })
+                if fstype == "proc" && target == "/proc" && flags.len() == 3
+        );
+        proc_only && work.next().is_none() && self.plan.clone.namespaces.contains(&Namespace::Pid)
+    }
+
+    /// What is done inside, and the words that start it.
+    fn inside(&self) -> Inside {
+        let chroot = match self.recipe.root_change() {
+            RootChange::Chroot => " chroot \"$root\"",
+            _ => "",
+        };
+        if self.simple_proc() || !self.plan.child.iter().any(needs_lines) {
+            return Inside { lines: None, start: chroot.to_owned() };
+        }
+        let mut lines = String::new();
+        let changes = self.recipe.root_change() != RootChange::None;
+        if changes && self.plan.child.iter().any(|op| bind_source(op).is_some()) {
+            lines.push_str(PLACE);
+        }
+        for op in &self.plan.child {
+            lines.push_str(&self.op(op));
+        }
+        lines.push_str(&self.last());
+        Inside { lines: Some(lines), start: " sh -euc \"$inside\" sh".to_owned() }
+    }
+
+    fn op(&self, op: &Op) -> String {
+        match op {
+            Op::BindRoot => "mount --bind \"$root\" \"$root\"\n".to_owned(),
+            Op::SetHostname(name) => format!("hostname {}\n", quoted(name)),
+            Op::Mount { source, target, fstype, flags, data } => {
+                let path = self.path(target);
+                let mut options: Vec<&str> = flags.iter().filter_map(|flag| option(flag)).collect();
+                options.extend(data.as_deref());
+                let options = match options.as_slice() {
+                    [] => String::new(),
+                    some => format!(" -o {}", quoted(&some.join(","))),
+                };
+                let (At::Host(from) | At::Inside(from) | At::Root(from)) = source;
+                match fstype {
+                    Some(fstype) => {
+                        format!(
+                            "{}mount -t {fstype}{options} {} {path}\n",
+                            self.directory(target),
+                            quoted(from)
+                        )
+                    }
+                    None if flags.contains(&"MS_REMOUNT") => {
+                        format!("mount{} {path}\n", options.replacen(" -o ", " -o remount,bind,", 1))
+                    }
+                    None => {
+                        let how = if flags.contains(&"MS_REC") { "--rbind" } else { "--bind" };
+                        let from = quoted(from);
+                        let changes = self.recipe.root_change() != RootChange::None;
+                        let place = if changes { format!("place {from} {path}\n") } else { String::new() };
+                        format!("{place}mount {how} {from} {path}\n")
+                    }
+                }
+            }
+            _ => String::new(),
+        }
+    }
+
+    /// The path on the host before the root changes; the mounts are the same whether made before or after.
+    fn path(&self, target: &At) -> String {
+        let (At::Host(path) | At::Inside(path) | At::Root(path)) = target;
+        if self.recipe.root_change() == RootChange::None {
+            quoted(path)
+        } else {
+            format!("\"$root\"{}", quoted(path))
+        }
+    }
+
+    /// Makes the directory to mount on, where `rootfs` has none.
+    fn directory(&self, target: &At) -> String {
+        let (At::Host(path) | At::Inside(path) | At::Root(path)) = target;
+        let there = matches!(path.as_str(), "/dev" | "/proc" | "/sys" | "/etc" | "/bin");
+        if there || self.recipe.root_change() == RootChange::None {
+            return String::new();
+        }
+        format!("mkdir -p {}\n", self.path(target))
+    }
+
+    /// The change of the root, the capabilities, the program.
+    fn last(&self) -> String {
+        let dropped = self.recipe.dropped_capabilities();
+        let list = |each: fn(&str) -> String, join: &str| {
+            let names: Vec<String> = dropped.into_iter().flatten().map(|name| each(name)).collect();
+            names.join(join)
+        };
+        match (self.recipe.root_change(), dropped) {
+            (RootChange::None, None) => "exec \"$@\"\n".to_owned(),
+            (RootChange::None, Some(_)) => {
+                let names = list(|name| format!("-{}", name.trim_start_matches("CAP_").to_lowercase()), ",");
+                format!("exec setpriv --bounding-set {names} --inh-caps {names} \"$@\"\n")
+            }
+            (RootChange::Chroot, None) => "exec chroot \"$root\" \"$@\"\n".to_owned(),
+            (RootChange::Chroot, Some(_)) => {
+                // Of the usual tools only capsh changes the root first and gives up capabilities then.
+                let names = if list(str::to_owned, ",") == ALL {
+                    ALL.to_owned()
+                } else {
+                    list(str::to_lowercase, ",")
+                };
+                format!(
+                    "exec capsh --chroot=\"$root\" --drop={names} --shell=/bin/sh -- -c 'exec \"$@\"' sh \"$@\"\n"
+                )
+            }
+            (RootChange::Pivot, dropped) => {
+                let mut text = String::from(
+                    "cd \"$root\"\nmkdir old\npivot_root . old\ncd /\numount -l /old\nrmdir /old\n",
+                );
+                if dropped.is_some() {
+                    let names = list(str::to_owned, " ");
+                    let _written = writeln!(text, "# Not done here: no tool in this root gives up {names}.");
+                }
+                text + "exec \"$@\"\n"
+            }
+        }
+    }
+
+    /// The mounts of a proc that is older than the PID namespace.
+    fn older_proc(&self) -> Option<String> {
+        let mut lines = String::new();
+        for op in &self.plan.child {
+            if let Op::AttachProc(target) = op {
+                let _written = writeln!(
+                    lines,
+                    "{}mount -t proc -o nosuid,nodev,noexec proc {}",
+                    self.directory(target),
+                    self.path(target)
+                );
+            }
+        }
+        (!lines.is_empty()).then_some(lines)
+    }
+}
+
+/// What is done inside, and the words that start it.
+struct Inside {
+    lines: Option<String>,
+    start: String,
+}
+
+/// Whether this operation needs lines of script of its own (a chroot is a word, `unshare` does the rest).
+fn needs_lines(op: &Op) -> bool {
+    matches!(
+        op,
+        Op::BindRoot | Op::Mount { .. } | Op::SetHostname(_) | Op::PivotRoot | Op::DropCapabilities(_)
+    )
+}
+
+fn bind_source(op: &Op) -> Option<&str> {
+    match op {
+        Op::Mount { source: At::Host(path) | At::Inside(path), fstype: None, flags, .. }
+            if !flags.contains(&"MS_REMOUNT") =>
+        {
+            Some(path)
+        }
+        _ => None,
+    }
+}
+
+/// The `-o` word of a flag of mount(2).
+fn option(flag: &str) -> Option<&'static str> {
+    MOUNT_FLAGS.iter().find(|(_, name)| *name == flag).map(|(word, _)| *word)
+}
+
+const PLACE: &str = r#"# A mount needs a place: a directory for a directory, a file for a file.
+place() {
+    if [ -d "$1" ]; then
+        mkdir -p "$2"
+    elif [ ! -e "$2" ]; then
+        mkdir -p "$(dirname "$2")"
+        touch "$2"
+    fi
+}
+"#;
+
+/// The lines that fill `$root`.
+fn rootfs(tools: Tools) -> String {
+    let begin = r#"
+chmod 755 "$root"
+mkdir "$root/bin" "$root/dev" "$root/etc" "$root/proc" "$root/sys"
+"#;
+    let busybox = r#"busybox=$(command -v busybox)
+if ldd "$busybox" >/dev/null 2>&1; then
+    echo "$busybox needs libraries: install a static one (busybox-static)" >&2
+    exit 1
+fi
+cp "$busybox" "$root/bin/busybox"
+for tool in $(busybox --list); do
+    [ "$tool" = busybox ] || ln -s busybox "$root/bin/$tool"
+done
+"#;
+    let host = r#"# The machine's own tools, each with the libraries that it names.
+for tool in sh ps ls cat head echo sleep hostname id mount umount rmdir env true; do
+    path=$(command -v "$tool") || continue
+    case $path in /*) ;; *) path=$(command -v "/bin/$tool") || continue ;; esac
+    cp -L "$path" "$root/bin/$tool"
+    for library in $(ldd "$path" 2>/dev/null | grep -o '/[^ )]*'); do
+        mkdir -p "$root$(dirname "$library")"
+        [ -e "$root$library" ] || cp -L "$library" "$root$library"
+    done
+done
+"#;
+    format!("{begin}{}", if tools == Tools::Host { host } else { busybox })
+}
