@@ -18,6 +18,11 @@ const ORDER: [Namespace; 7] = [
 
 /// The word as it has to be typed, quoted where it needs to be.
 pub(crate) fn quoted(word: &str) -> String {
+    // A shell and the grammar take these as they are, except in the first word; quotes would only be in the way.
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"+-./:@_,=%".contains(&byte);
+    if !word.is_empty() && word.bytes().all(plain) {
+        return word.to_owned();
+    }
     shlex::try_quote(word).map_or_else(|_| word.to_owned(), std::borrow::Cow::into_owned)
 }
 

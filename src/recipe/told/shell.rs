@@ -3,11 +3,13 @@
 //! It is made from the plan, so it does the same things in the same order. What the tools of a plain machine cannot
 //! do is said in a comment. It cleans up after itself, and never removes a directory in which something is mounted.
 
+mod texts;
+
 use std::fmt::Write as _;
 
 use crate::recipe::capability::ALL;
 use crate::recipe::compose::{Recipe, RootChange};
-use crate::recipe::ingredient::{Namespace, Resource, Tools};
+use crate::recipe::ingredient::{Namespace, Resource};
 use crate::recipe::line::{Command, MOUNT_FLAGS, quoted};
 use crate::recipe::machine::{CgroupVersion, Machine};
 use crate::recipe::plan::{At, Op, Plan, Prepare, RootPlace};
@@ -17,9 +19,9 @@ pub fn shell(recipe: &Recipe, command: &Command, machine: &Machine) -> String {
     match Plan::new(recipe, command, machine, RootPlace::Directory) {
         Ok(plan) => Script { recipe, plan: &plan, machine, command }.text(),
         Err(trouble) => {
-            let mut text = String::from("#!/bin/sh\n");
-            trouble.to_string().lines().for_each(|line| text.push_str(format!("# {line}").trim_end().trim()));
-            text + "\n"
+            let told = trouble.to_string();
+            let lines = told.lines().map(str::trim).filter(|line| !line.is_empty());
+            lines.fold("#!/bin/sh\n".to_owned(), |text, line| text + "# " + line + "\n") + "exit 3\n"
         }
     }
 }
@@ -117,7 +119,7 @@ impl Script<'_> {
 
     fn prepare(&self, prepare: &Prepare) -> String {
         match prepare {
-            Prepare::Rootfs(tools) => rootfs(*tools),
+            Prepare::Rootfs(tools) => texts::rootfs(*tools),
             Prepare::EnableController { controller, parent } => {
                 format!("\necho +{controller} > {}\n", quoted(&format!("{parent}/cgroup.subtree_control")))
             }
@@ -152,7 +154,11 @@ impl Script<'_> {
                 inside.start
             );
         }
-        text.push_str("\n(\n");
+        text.push('\n');
+        if self.plan.clone.namespaces.contains(&Namespace::Pid) && self.recipe.group().is_some() {
+            text.push_str(texts::KILLED);
+        }
+        text.push_str("(\n");
         for op in &self.plan.child {
             if let Op::JoinGroup(controller) = op {
                 let _written = writeln!(text, "    echo 0 > \"${controller}_group/tasks\"");
@@ -223,7 +229,7 @@ impl Script<'_> {
         let mut lines = String::new();
         let changes = self.recipe.root_change() != RootChange::None;
         if changes && self.plan.child.iter().any(|op| bind_source(op).is_some()) {
-            lines.push_str(PLACE);
+            lines.push_str(texts::PLACE);
         }
         for op in &self.plan.child {
             lines.push_str(&self.op(op));
@@ -372,45 +378,4 @@ fn bind_source(op: &Op) -> Option<&str> {
 /// The `-o` word of a flag of mount(2).
 fn option(flag: &str) -> Option<&'static str> {
     MOUNT_FLAGS.iter().find(|(_, name)| *name == flag).map(|(word, _)| *word)
-}
-
-const PLACE: &str = r#"# A mount needs a place: a directory for a directory, a file for a file.
-place() {
-    if [ -d "$1" ]; then
-        mkdir -p "$2"
-    elif [ ! -e "$2" ]; then
-        mkdir -p "$(dirname "$2")"
-        touch "$2"
-    fi
-}
-"#;
-
-/// The lines that fill `$root`.
-fn rootfs(tools: Tools) -> String {
-    let begin = r#"
-chmod 755 "$root"
-mkdir "$root/bin" "$root/dev" "$root/etc" "$root/proc" "$root/sys"
-"#;
-    let busybox = r#"busybox=$(command -v busybox)
-if ldd "$busybox" >/dev/null 2>&1; then
-    echo "$busybox needs libraries: install a static one (busybox-static)" >&2
-    exit 1
-fi
-cp "$busybox" "$root/bin/busybox"
-for tool in $(busybox --list); do
-    [ "$tool" = busybox ] || ln -s busybox "$root/bin/$tool"
-done
-"#;
-    let host = r#"# The machine's own tools, each with the libraries that it names.
-for tool in sh ps ls cat head echo sleep hostname id mount umount rmdir env true; do
-    path=$(command -v "$tool") || continue
-    case $path in /*) ;; *) path=$(command -v "/bin/$tool") || continue ;; esac
-    cp -L "$path" "$root/bin/$tool"
-    for library in $(ldd "$path" 2>/dev/null | grep -o '/[^ )]*'); do
-        mkdir -p "$root$(dirname "$library")"
-        [ -e "$root$library" ] || cp -L "$library" "$root$library"
-    done
-done
-"#;
-    format!("{begin}{}", if tools == Tools::Host { host } else { busybox })
 }
