@@ -214,6 +214,9 @@ fn mount_speaks_util_linux() {
     assert_eq!(bind.to_string(), "mount --bind -o ro '/a b' /x");
     assert_eq!(mount("mount -R -r /a /b"), mount("mount -o rbind,ro -- /a /b"));
     assert_eq!(mount("mount -t tmpfs -o size=1m,mode=755 tmpfs /tmp").options, ["size=1m", "mode=755"]);
+    let dashed = Mount { source: "-x".into(), ..proc.clone() };
+    assert_eq!(mount("mount -t proc -- -x /proc"), dashed);
+    assert_eq!(mount(&dashed.to_string()), dashed);
     for (text, hint) in [
         ("mount -t proc /proc ./proc", "write `/proc`"),
         ("mount -t proc proc proc", "write `/proc`"),
