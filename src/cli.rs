@@ -145,7 +145,7 @@ pub struct Run {
     #[arg(long, conflicts_with = "script")]
     pub all: bool,
     /// Carry out the lines of this file (`-`: standard input) in the lab that is named, or in none, instead of the
-    /// lab's own solution. A lab's steps that were begun must be done at the end.
+    /// lab's own solution. Each step in which a line was run must be done when it is left.
     #[arg(long, value_name = "FILE")]
     pub script: Option<PathBuf>,
     /// How.

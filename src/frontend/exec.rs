@@ -4,6 +4,8 @@ use crate::cli::Exec;
 use crate::error::{Exit, Result, Trouble};
 use crate::frontend::terminal::Terminal;
 use crate::recipe::compose::Recipe;
+use crate::recipe::errno::{self, Context, Meaning};
+use crate::recipe::ingredient::Namespace;
 use crate::recipe::line::{Command, Line};
 use crate::recipe::outcome::{Call, CallResult, End};
 use crate::render;
@@ -24,8 +26,13 @@ pub fn run(args: &Exec, terminal: &mut Terminal) -> Result<u8> {
             explain(&Event::Calls(calls.to_vec()), terminal);
         }
     })?;
+    if args.explain {
+        for note in &done.notes {
+            explain(&Event::Note(note.clone()), terminal);
+        }
+    }
     if let End::Refused(errno) = done.end {
-        let trouble = refused(&done.calls, errno, &args.command[0]);
+        let trouble = refused(&done.calls, errno, &args.command[0], &recipe);
         if !matches!(done.status(), 126 | 127) {
             return Err(trouble);
         }
@@ -67,13 +74,28 @@ fn recipe(with: &[String]) -> Result<Recipe> {
 }
 
 /// The call that was refused, and what that means.
-fn refused(calls: &[Call], errno: i32, program: &str) -> Trouble {
-    let call = calls.iter().rev().find(|call| matches!(call.result, CallResult::Errno(_)));
-    let name = call.map_or("a call", |call| call.name.as_str());
-    let why = nix::errno::Errno::from_raw(errno);
+fn refused(calls: &[Call], errno: i32, program: &str, recipe: &Recipe) -> Trouble {
+    let last = calls.iter().rposition(|call| matches!(call.result, CallResult::Errno(_)));
+    let tried = last.map_or(calls, |last| &calls[..=last]);
+    let name = tried.last().map_or("a call", |call| call.name.as_str());
     let trouble = match name {
         "execve" => Trouble::sandbox(format!("`{program}` could not be executed inside")),
         _ => Trouble::sandbox("the kernel refused to set the container up"),
     };
-    trouble.because(format!("`{name}` failed: {why}"))
+    let trouble =
+        trouble.because(format!("`{name}` failed: {} ({})", errno::name(errno), errno::text(errno)));
+    let own = |namespace| recipe.namespaces().contains(&namespace);
+    let context = Context {
+        user_namespace: own(Namespace::User) || !nix::unistd::geteuid().is_root(),
+        pid_namespace: own(Namespace::Pid),
+        net_namespace: own(Namespace::Net),
+        ipc_namespace: own(Namespace::Ipc),
+        uts_namespace: own(Namespace::Uts),
+        root: recipe.root_change(),
+        ..Context::default()
+    };
+    match errno::of(tried, &context) {
+        Some(Meaning { means, mend }) => trouble.because(means).hint(mend),
+        None => trouble,
+    }
 }

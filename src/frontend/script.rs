@@ -175,7 +175,7 @@ fn sum(tally: &Tally) -> String {
     text
 }
 
-/// Someone's own lines. Every step that was begun must be done when it is left.
+/// Someone's own lines. Every step in which a line was run must be done when it is left.
 fn run_script(
     script: &Path,
     lab: Option<&String>,
@@ -191,15 +191,18 @@ fn run_script(
         walk.start(lab, world, &mut |event| ear.hear(&event))?;
     }
     let mut undone = false;
+    // A step that was only just reached is no failure: nothing was tried there.
+    let mut tried = false;
     while let Some(text) = read_line(&mut input)? {
-        let before = walk.position().map(|p| (p.lab, p.step));
-        let was_done = walk.step_done();
+        let place = |walk: &Walk| walk.position().map(|position| (position.lab, position.step));
+        let (before, done) = (place(walk), walk.step_done());
         if !text.trim().is_empty() {
             ear.hear(&Event::Line { prompt: walk.prompt(), text: text.trim_end().to_owned() });
         }
         let flow = walk.line(&text, world, &mut |event| ear.hear(&event));
-        let moved = before != walk.position().map(|p| (p.lab, p.step));
-        undone |= moved && was_done == Some(false);
+        let moved = before != place(walk);
+        undone |= moved && tried && done == Some(false);
+        tried = !moved;
         if walk.interrupted() {
             return Ok(Exit::Interrupted);
         }
@@ -207,11 +210,12 @@ fn run_script(
             break;
         }
     }
-    if undone || walk.step_done() == Some(false) {
+    if tried && walk.step_done() == Some(false) {
         ear.hear(&Event::StepFailed);
-        return Ok(Exit::CheckFailed);
+        undone = true;
     }
-    Ok(ear.trouble.as_ref().map_or(Exit::Ok, |trouble| trouble.exit))
+    let trouble = ear.trouble.as_ref().map(|trouble| trouble.exit);
+    Ok(if undone { Exit::CheckFailed } else { trouble.unwrap_or(Exit::Ok) })
 }
 
 fn open(script: &Path) -> Result<Box<dyn BufRead>> {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use crate::error::{Result, Trouble};
 use crate::lab::file::Need;
 use crate::recipe::compose::Recipe;
+use crate::recipe::errno;
 use crate::recipe::line::{Command, Line};
 use crate::recipe::machine::Machine;
 use crate::recipe::outcome::{CallResult, Composed, End, HostState, Job, Outcome, Peek};
@@ -60,8 +61,7 @@ fn judge(need: Need, outcome: &Outcome) -> Result<()> {
     let refused = outcome.calls.iter().rev().find(|call| matches!(call.result, CallResult::Errno(_)));
     Err(match (outcome.end, refused) {
         (End::Refused(errno), Some(call)) => {
-            let errno = nix::errno::Errno::from_raw(errno);
-            trouble.because(format!("`{}` was refused: {errno}", call.name))
+            trouble.because(format!("`{}` was refused: {}", call.name, errno::text(errno)))
         }
         (end, _) => {
             let status = end.status(&outcome.calls).unwrap_or_default();

@@ -1,0 +1,158 @@
+//! The REPL at a terminal: the built program on a pseudo-terminal, driven key by key.
+
+use std::fs::File;
+use std::io::{Read, Write};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::{Duration, Instant};
+
+/// How long the program may take to show something. Generous: nothing here measures time.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The editor turns bracketed paste on when it begins to read a line: from here on keys are for it.
+const PROMPT: &str = "\x1b[?2004h";
+
+/// The program on its terminal.
+struct Repl {
+    child: Child,
+    keys: File,
+    screen: Receiver<Vec<u8>>,
+    shown: String,
+    _home: tempfile::TempDir,
+}
+
+impl Repl {
+    fn start(args: &[&str]) -> Self {
+        let size = nix::pty::Winsize { ws_row: 40, ws_col: 100, ws_xpixel: 0, ws_ypixel: 0 };
+        let pty = nix::pty::openpty(Some(&size), None).expect("a pseudo-terminal");
+        let home = tempfile::tempdir().expect("a directory");
+        let end = || Stdio::from(pty.slave.try_clone().expect("the terminal's other end"));
+        let child = Command::new(env!("CARGO_BIN_EXE_rlab"))
+            .args(args)
+            .env("XDG_STATE_HOME", home.path())
+            .env("TERM", "xterm")
+            .env("LC_ALL", "C.UTF-8")
+            .env_remove("NO_COLOR")
+            .stdin(end())
+            .stdout(end())
+            .stderr(end())
+            .spawn()
+            .expect("the program starts");
+        drop(pty.slave);
+        let keys = File::from(pty.master.try_clone().expect("the terminal"));
+        let mut output = File::from(pty.master);
+        let (send, screen) = channel();
+        std::thread::spawn(move || {
+            let mut piece = [0; 4096];
+            // EIO: the program has gone.
+            while let Ok(n @ 1..) = output.read(&mut piece) {
+                if send.send(piece[..n].to_vec()).is_err() {
+                    break;
+                }
+            }
+        });
+        Self { child, keys, screen, shown: String::new(), _home: home }
+    }
+
+    fn press(&mut self, keys: &str) {
+        self.shown.clear();
+        self.keys.write_all(keys.as_bytes()).expect("the terminal takes keys");
+    }
+
+    /// Waits until the screen has shown this, after the last key and after what was waited for before.
+    fn expect(&mut self, text: &str) {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            if let Some(at) = self.shown.find(text) {
+                self.shown.drain(..at + text.len());
+                return;
+            }
+            let left = until.saturating_duration_since(Instant::now());
+            match self.screen.recv_timeout(left) {
+                Ok(piece) => self.shown.push_str(&String::from_utf8_lossy(&piece)),
+                Err(_) => panic!("never saw {text:?}, but\n{}", self.shown),
+            }
+        }
+    }
+
+    fn end(mut self) -> ExitStatus {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            // The screen is read all the while, or a full terminal would hold the program up.
+            while self.screen.try_recv().is_ok() {}
+            if let Some(status) = self.child.try_wait().expect("the program can be waited for") {
+                return status;
+            }
+            assert!(Instant::now() < until, "the program does not end");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+}
+
+#[test]
+fn the_first_prompt_says_what_to_press_and_enter_begins() {
+    let mut repl = Repl::start(&[]);
+    repl.expect("Press Enter");
+    repl.expect("start chroot");
+    repl.press("\r");
+    repl.expect("step 1 of");
+    repl.expect(PROMPT);
+    repl.press("\x04");
+    repl.expect("your place is kept");
+    assert!(repl.end().success());
+}
+
+#[test]
+fn ctrl_c_takes_the_line_back_and_ctrl_d_leaves() {
+    let mut repl = Repl::start(&["play"]);
+    repl.expect(PROMPT);
+    repl.press("nonsense that is never run\x03");
+    repl.expect("never run");
+    repl.expect(PROMPT);
+    repl.press("echo so\"\"und\r");
+    repl.expect("\n  sound");
+    repl.expect(PROMPT);
+    repl.press("\x04");
+    repl.expect("nothing is left on this machine");
+    assert!(repl.end().success());
+}
+
+#[test]
+fn a_quote_that_is_open_goes_on_with_the_next_line() {
+    let mut repl = Repl::start(&["play"]);
+    repl.expect(PROMPT);
+    repl.press("echo 'one\r");
+    repl.press("two'\r");
+    repl.expect("\n  two");
+    repl.expect(PROMPT);
+    repl.press("quit\r");
+    assert!(repl.end().success());
+}
+
+#[test]
+fn tab_completes_what_can_stand_there() {
+    let mut repl = Repl::start(&["play"]);
+    repl.expect(PROMPT);
+    repl.press("start pid\t");
+    repl.expect("pid-namespace");
+    repl.press("\x03");
+    repl.expect(PROMPT);
+    repl.press("\x04");
+    assert!(repl.end().success());
+}
+
+#[test]
+fn right_takes_the_ghost_and_a_wrong_line_ends_nothing() {
+    let mut repl = Repl::start(&["start", "chroot"]);
+    repl.expect("step 1 of");
+    repl.expect("rootfs busybox");
+    repl.press("unshare --nonsense\r");
+    repl.expect("error:");
+    repl.expect(PROMPT);
+    repl.expect("rootfs busybox");
+    repl.press("\x1b[C\x01# \r");
+    repl.expect("# rootfs busybox");
+    repl.expect(PROMPT);
+    repl.press("\x04");
+    assert!(repl.end().success());
+}
