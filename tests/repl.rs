@@ -1,5 +1,7 @@
 //! The REPL at a terminal: the built program on a pseudo-terminal, driven key by key.
 
+#![allow(clippy::expect_used, clippy::panic, reason = "a test's helpers fail it like the test itself")]
+
 use std::fs::File;
 use std::io::{Read, Write};
 use std::process::{Child, Command, ExitStatus, Stdio};

@@ -149,7 +149,6 @@ impl Walk {
     }
 
     /// What `recipe` tells the recipe for: the last command, or a shell.
-    #[allow(dead_code, reason = "until the recipe is told in other words")]
     pub(super) fn shown_command(&self) -> Command {
         let text = self.last_command.clone().unwrap_or_else(|| "sh".to_owned());
         match Line::parse(&text) {

@@ -2,6 +2,7 @@
 
 use crate::error::{Result, Trouble};
 use crate::recipe::line::{WORDS, Word};
+use crate::recipe::told;
 use crate::session::event::Event;
 use crate::session::moves::no_lab;
 use crate::session::stage::Stage;
@@ -126,10 +127,18 @@ impl Walk {
 
     /// `recipe`: the lines, and the same told in other words.
     pub(super) fn tell_recipe(&self, stage: &mut Stage<'_>) {
-        let told = vec![("recipe".to_owned(), self.recipe.lines().join("\n"))];
+        let command = self.shown_command();
+        let mut told = Vec::new();
         if self.recipe.ingredients().is_empty() {
             stage.note("the recipe is empty: a program runs as any program of this machine does");
+        } else {
+            // The longest first: what a learner looks for most stands last, next to the prompt.
+            let machine = stage.world.machine();
+            told.push(("as OCI config.json".to_owned(), told::oci(&self.recipe, &command)));
+            told.push(("as a shell script".to_owned(), told::shell(&self.recipe, &command, machine)));
+            told.push(("as docker run".to_owned(), told::docker(&self.recipe, &command)));
         }
+        told.push(("recipe".to_owned(), self.recipe.lines().join("\n")));
         stage.tell(Event::Recipe(told));
     }
 }
