@@ -13,6 +13,7 @@ use nix::errno::Errno;
 
 use crate::recipe::compose::{Recipe, RootChange};
 use crate::recipe::ingredient::Namespace;
+use crate::recipe::line::near_word;
 use crate::recipe::machine::{CgroupVersion, Machine};
 use crate::recipe::outcome::{Call, CallResult};
 use crate::recipe::plan::Plan;
@@ -127,7 +128,15 @@ pub fn meaning(call: &str, args: &str, errno: i32, context: &Context) -> Option<
     if let Some(interpreter) = &context.interpreter {
         means = means.replace("{interpreter}", interpreter);
     }
-    Some(Meaning { means, mend: row.mend.to_owned() })
+    let near = mistyped(call, args).filter(|_| errno == Errno::ENOENT && context.interpreter.is_none());
+    let mend = near.map_or_else(|| row.mend.to_owned(), |word| format!("did you mean `{word}`?"));
+    Some(Meaning { means, mend })
+}
+
+/// The word of rlab's own that the program of an execve is near to.
+fn mistyped(call: &str, args: &str) -> Option<&'static str> {
+    let (_, argv) = args.split_once("[\"").filter(|_| call == "execve")?;
+    near_word(argv.split('"').next()?)
 }
 
 /// What the refusal of the last of these calls means here, where the table knows.

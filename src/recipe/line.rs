@@ -14,7 +14,7 @@ pub(crate) use cgroup::resource as limited_resource;
 pub(crate) use mount::FLAGS as MOUNT_FLAGS;
 pub(crate) use print::quoted;
 pub(crate) use unshare::{Flag as UnshareFlag, flag as unshare_flags};
-pub use words::WORDS;
+pub use words::{WORDS, near_word};
 
 /// A program to run, and how it was typed.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]

@@ -139,6 +139,19 @@ fn a_refused_write_is_known_by_the_file_it_went_to() {
 }
 
 #[test]
+fn a_mistyped_word_is_recognised() {
+    let mend = |name: &str| {
+        let args = format!("\"{name}\", [\"{name}\", \"-p\"], …");
+        meaning("execve", &args, Errno::ENOENT as i32, &Context::default()).unwrap().mend
+    };
+    assert!(mend("unshar").contains("`unshare`"));
+    assert!(mend("moutn").contains("`mount`"));
+    assert!(!mend("python3").contains("did you mean"));
+    // The program of that name, after `run`.
+    assert!(!mend("mount").contains("did you mean"));
+}
+
+#[test]
 fn an_errno_has_a_name_and_a_text() {
     assert_eq!((name(1).as_str(), text(1)), ("EPERM", "Operation not permitted"));
     assert_eq!(name(123_456), "errno 123456");

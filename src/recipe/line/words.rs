@@ -2,6 +2,7 @@
 
 use super::scan::{Scan, Word as Token, scan, trimmed};
 use super::{Line, LineError, Word, ingredients, program};
+use crate::recipe::nearest::nearest;
 
 /// Every word of the grammar: how it is written, and what it does in one line. For help and completion.
 pub const WORDS: &[(&str, &str)] = &[
@@ -272,4 +273,9 @@ pub(super) fn first_words() -> impl Iterator<Item = &'static str> {
         .iter()
         .map(|(usage, _)| usage.split_whitespace().next().unwrap_or_default())
         .filter(|word| word.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'))
+}
+
+/// The word of rlab's own that a mistyped program is near to, such as `unshare` for `unshar`.
+pub fn near_word(typed: &str) -> Option<&'static str> {
+    nearest(typed, first_words()).filter(|near| *near != typed)
 }
