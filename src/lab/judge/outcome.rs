@@ -143,8 +143,9 @@ fn judge_memory(claim: &MemoryClaim, memory: &MemorySeen) -> Observation {
             Some(victim) => {
                 Observation::new(victim.name == *name, format!("the kernel killed `{}`", victim.name))
             }
-            // The counter rose, so there is a victim; only the log cannot be read. That must not stop a learner.
-            None if kills > 0 => Observation::new(true, "the kernel's log cannot be read here"),
+            // The counter rose, so there is a victim; the log is closed to us, or had too many kills to
+            // tell (the kernel leaves lines out after ten in five seconds). That must not stop a learner.
+            None if kills > 0 => Observation::new(true, "the kernel's log does not name it here"),
             None => Observation::new(false, "the kernel killed nothing"),
         },
     }

@@ -223,7 +223,7 @@ fn of_the_group() -> Vec<Row> {
         (
             "victim = \"sh\"",
             Case::new(),
-            "the kernel's log cannot be read here",
+            "the kernel's log does not name it here",
             remembered(|memory| memory.oom_kill_after = 2),
             "the kernel killed nothing",
         ),
