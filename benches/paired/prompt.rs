@@ -61,6 +61,8 @@ impl Repl {
         command.stdin(stream()?).stdout(stream()?).stderr(stream()?);
         let start = Instant::now();
         let mut process = command.spawn()?;
+        // It holds the terminal open too.
+        drop(command);
         let seen = wait_for_prompt(&mut terminal, start);
         let resident = resident(process.id());
         // End of input is the way out of both.
