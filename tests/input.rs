@@ -1,0 +1,209 @@
+//! Bad input: a clear error (what, why, what to do), the session goes on, nothing is lost, nothing is left.
+
+mod support;
+
+use std::io::Write;
+use std::process::{Output, Stdio};
+
+use support::{has, is_root, rlab, run, run_and_leave_nothing, skip, status, stderr, stdout};
+
+/// Feeds lines to the REPL without a terminal.
+fn session(lines: &str) -> Output {
+    let home = tempfile::tempdir().unwrap();
+    let mut child = rlab(home.path())
+        .arg("play")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(lines.as_bytes()).unwrap();
+    child.wait_with_output().unwrap()
+}
+
+fn all(output: &Output) -> String {
+    format!("{}{}", stdout(output), stderr(output))
+}
+
+#[test]
+fn a_refused_line_is_explained_and_the_session_goes_on() {
+    if !is_root() {
+        return;
+    }
+    for (line, what) in [
+        ("cgroup memory.max=0", "0"),
+        ("cgroup memory.max=-1", "max"),
+        ("cgroup memory.max=1152921504606846976", "more than"),
+        ("cgroup memory.max=7Q", "7Q"),
+        ("cgroup memory.min=7M", "memory.min"),
+        ("unshare --pidd", "--pid"),
+        ("mount -t ext4 /dev/sda /mnt", "ext4"),
+        ("mount -t proc proc proc", "/proc"),
+        ("chroot /somewhere", "chroot"),
+        ("hostname a b", "hostname"),
+        ("kill 7", "container"),
+        ("drop nonsense", "nonsense"),
+        ("start no-such-lab", "no-such-lab"),
+        ("hostname other", "--uts"),
+        ("chroot", "rootfs"),
+    ] {
+        let output = session(&format!("{line}\necho still-$((40+2))-here\n"));
+        let text = all(&output);
+        assert!(text.contains("error:"), "{line}: no error told:\n{text}");
+        assert!(text.contains(what), "{line}: `{what}` is not named:\n{text}");
+        assert!(text.contains("hint:"), "{line}: no hint:\n{text}");
+        assert!(text.contains("still-42-here"), "{line}: the session did not go on:\n{text}");
+    }
+}
+
+#[test]
+fn a_command_that_does_not_exist_inside_is_told_as_the_kernel_says() {
+    if !is_root() {
+        return;
+    }
+    let output = session("rootfs\nchroot\nno-such-program -x\necho still-$((40+2))-here\n");
+    let text = all(&output);
+    assert!(text.contains("ENOENT"), "{text}");
+    assert!(text.contains("still-42-here"), "{text}");
+}
+
+#[test]
+fn a_lab_file_that_is_wrong_is_shown_with_line_column_and_caret() {
+    let home = tempfile::tempdir().unwrap();
+    let file = home.path().join("bad.toml");
+    std::fs::write(&file, "format = 1\nid = \"bad\"\ntitle = \"Bad\"\nminuets = 3\n").unwrap();
+    let output = rlab(home.path()).arg("check").arg(&file).output().unwrap();
+    let text = all(&output);
+    assert_eq!(status(&output), 2, "{text}");
+    assert!(text.contains("bad.toml:4:1"), "{text}");
+    assert!(text.contains('^') && text.contains("minutes"), "{text}");
+}
+
+#[test]
+fn missing_things_end_with_the_documented_status() {
+    for (arguments, code) in [
+        (vec!["run", "no-such-lab"], 2),
+        (vec!["run", "chroot:no-such-step"], 2),
+        (vec!["--labs", "/nonexistent", "list"], 2),
+        (vec!["check", "/nonexistent.toml"], 2),
+        (vec!["no-such-command"], 2),
+        (vec!["exec", "--with", "unshare --nope", "--", "true"], 2),
+        (vec!["list"], 0),
+    ] {
+        let output = run(&arguments);
+        assert_eq!(status(&output), code, "{arguments:?}: {}", all(&output));
+        if code != 0 {
+            assert!(stdout(&output).is_empty(), "{arguments:?}: errors go to standard error");
+        }
+    }
+}
+
+#[test]
+fn exec_passes_the_commands_own_status_on() {
+    if !is_root() {
+        return;
+    }
+    let status_of = |words: &[&str]| {
+        let arguments = [&["exec", "--with", "full", "--"], words].concat();
+        status(&run_and_leave_nothing(&arguments))
+    };
+    assert_eq!(status_of(&["true"]), 0);
+    assert_eq!(status_of(&["sh", "-c", "exit 42"]), 42);
+    assert_eq!(status_of(&["sh", "-c", "kill -9 $$; sleep 5 & wait; exit 3"]), 3);
+    assert_eq!(status_of(&["sh", "-c", "data=$(head -c 7500000 /dev/urandom)"]), 137);
+    assert_eq!(status_of(&["no-such-program"]), 127);
+}
+
+#[test]
+fn exec_leaves_the_standard_streams_alone() {
+    if !is_root() {
+        return;
+    }
+    let home = tempfile::tempdir().unwrap();
+    let mut child = rlab(home.path())
+        .args(["exec", "--with", "full", "--", "cat"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let bytes: Vec<u8> = (0..=255).cycle().take(300_000).collect();
+    let mut input = child.stdin.take().unwrap();
+    let sent = bytes.clone();
+    let writer = std::thread::spawn(move || input.write_all(&sent).unwrap());
+    let output = child.wait_with_output().unwrap();
+    writer.join().unwrap();
+    assert_eq!(output.stdout, bytes);
+    assert!(output.stderr.is_empty(), "{}", stderr(&output));
+}
+
+#[test]
+fn a_full_disk_is_told_and_nothing_stays() {
+    if !is_root() || !has("unshare") {
+        return;
+    }
+    let home = tempfile::tempdir().unwrap();
+    let script = format!(
+        "mount -t tmpfs -o size=64k tmpfs {home}; cd /; printf 'rootfs\\nchroot\\necho still-$((40+2))-here\\n' | \
+         TMPDIR={home} {rlab} play; echo left:; ls -A {home}",
+        home = home.path().display(),
+        rlab = env!("CARGO_BIN_EXE_rlab")
+    );
+    let output = std::process::Command::new("unshare")
+        .args(["-m", "sh", "-c", &script])
+        .env("HOME", "/nonexistent")
+        .env("XDG_STATE_HOME", "/nonexistent")
+        .output()
+        .unwrap();
+    let text = all(&output);
+    assert!(text.contains("o space left"), "{text}");
+    assert!(text.contains("still-42-here"), "{text}");
+    assert!(stdout(&output).ends_with("left:\n"), "something was left:\n{text}");
+}
+
+#[test]
+fn a_read_only_control_group_is_told() {
+    if !is_root() || !has("unshare") {
+        return;
+    }
+    if !std::path::Path::new("/sys/fs/cgroup/memory/tasks").exists() {
+        skip("this test mounts the v1 memory hierarchy read-only");
+        return;
+    }
+    let script = format!(
+        "mount -o remount,bind,ro /sys/fs/cgroup/memory; printf 'cgroup memory.max=7M\\necho still-$((40+2))-here\\n' \
+         | {} play",
+        env!("CARGO_BIN_EXE_rlab")
+    );
+    let home = tempfile::tempdir().unwrap();
+    let output = std::process::Command::new("unshare")
+        .args(["-m", "sh", "-c", &script])
+        .env("HOME", home.path())
+        .env("XDG_STATE_HOME", home.path())
+        .output()
+        .unwrap();
+    let text = all(&output);
+    assert!(text.contains("ead-only"), "{text}");
+    assert!(text.contains("hint:"), "{text}");
+    assert!(text.contains("still-42-here"), "{text}");
+}
+
+#[test]
+fn bytes_that_are_no_text_do_no_harm() {
+    let home = tempfile::tempdir().unwrap();
+    let mut child = rlab(home.path())
+        .arg("play")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = b"\xff\xfe\x00\x1b[2J\n".to_vec();
+    lines.extend(std::iter::repeat_n(b'x', 1 << 20));
+    lines.extend(b"\nhelp\n");
+    child.stdin.take().unwrap().write_all(&lines).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_ne!(status(&output), 101, "a panic: {}", stderr(&output));
+    assert!(stdout(&output).contains("rootfs"), "help was not reached: {}", stdout(&output));
+    assert!(!stdout(&output).contains('\x1b'), "an escape sequence got through");
+}

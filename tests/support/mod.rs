@@ -1,0 +1,130 @@
+//! What the tests that drive the built program share.
+
+#![allow(dead_code, reason = "every test binary uses its own part")]
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+/// The labs that are built in, in the order of the course.
+pub(crate) const LABS: [&str; 4] = ["chroot", "pid-namespace", "memory-cgroup", "container"];
+
+/// The built program in an empty home, without colours, with nothing on standard input.
+pub(crate) fn rlab(home: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_rlab"));
+    command
+        .env_remove("COLUMNS")
+        .env("HOME", home)
+        .env("XDG_STATE_HOME", home.join("state"))
+        .env("NO_COLOR", "1")
+        .env("LANG", "C.UTF-8")
+        .env("TERM", "xterm")
+        .stdin(Stdio::null());
+    command
+}
+
+/// Runs it with these words.
+pub(crate) fn run(arguments: &[&str]) -> Output {
+    let home = tempfile::tempdir().unwrap();
+    rlab(home.path()).args(arguments).output().unwrap()
+}
+
+/// Standard output as text.
+pub(crate) fn stdout(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+/// Standard error as text.
+pub(crate) fn stderr(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+/// The exit status.
+pub(crate) fn status(output: &Output) -> i32 {
+    output.status.code().unwrap_or_else(|| panic!("killed: {output:?}"))
+}
+
+/// Says that a test was left out; an error where every test has to run (CI sets `RLAB_MUST_RUN=1`).
+pub(crate) fn skip(reason: &str) {
+    assert!(std::env::var_os("RLAB_MUST_RUN").is_none_or(|value| value != "1"), "must run, but: {reason}");
+    println!("skipped: {reason}");
+}
+
+/// Whether this process may do what the labs do; says why not.
+pub(crate) fn is_root() -> bool {
+    let root = nix::unistd::geteuid().is_root();
+    if !root {
+        skip("the labs' snapshots are those of root; run the tests as root");
+    }
+    root
+}
+
+/// Whether a program is installed; says which is not.
+pub(crate) fn has(program: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let found = std::env::split_paths(&path).any(|directory| directory.join(program).is_file());
+    if !found {
+        skip(&format!("`{program}` is not installed"));
+    }
+    found
+}
+
+/// Whether the labs can run here as their snapshots show them: root, BusyBox, strace and memory groups.
+pub(crate) fn can_run_labs() -> bool {
+    is_root() && has("busybox")
+}
+
+/// The source of a built-in lab.
+pub(crate) fn source(lab: &str) -> String {
+    std::fs::read_to_string(repository().join(format!("labs/{lab}.toml"))).unwrap()
+}
+
+/// The top of the repository.
+pub(crate) fn repository() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Snapshots of one kind live in the top-level folder, one file a case.
+pub(crate) fn snapshots(suffix: &str) -> insta::Settings {
+    let mut settings = insta::Settings::clone_current();
+    settings.set_snapshot_path(repository().join("snapshots"));
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    settings.set_snapshot_suffix(suffix);
+    settings
+}
+
+/// What a run of rlab has left on the machine: control groups and directories with the name of its PID, processes
+/// whose root is such a directory. Other rlabs may be at work at the same time, so only this one is asked for.
+pub(crate) fn left_by(pid: u32) -> Vec<String> {
+    let name = format!("rlab.{pid}.");
+    let mountinfo = std::fs::read_to_string("/proc/self/mountinfo").unwrap();
+    let groups = mountinfo.lines().filter(|line| line.contains(" - cgroup")).map(|line| line.split(' ').nth(4).unwrap());
+    let mut left: Vec<String> = groups
+        .map(PathBuf::from)
+        .chain([std::env::temp_dir()])
+        .flat_map(|directory| std::fs::read_dir(directory).into_iter().flatten().flatten())
+        .filter(|entry| entry.file_name().to_string_lossy().starts_with(&name))
+        .map(|entry| entry.path().display().to_string())
+        .collect();
+    left.extend(mountinfo.lines().filter(|line| line.contains(&name)).map(str::to_owned));
+    for entry in std::fs::read_dir("/proc").unwrap().flatten() {
+        let root = std::fs::read_link(entry.path().join("root")).unwrap_or_default();
+        if root.to_string_lossy().contains(&name) {
+            left.push(format!("process {}", entry.path().display()));
+        }
+    }
+    left
+}
+
+/// Runs it with these words, and holds that it leaves nothing on the machine.
+pub(crate) fn run_and_leave_nothing(arguments: &[&str]) -> Output {
+    let home = tempfile::tempdir().unwrap();
+    let mounts = || std::fs::read_to_string("/proc/self/mountinfo").unwrap();
+    let before = mounts();
+    let child = rlab(home.path()).args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let pid = child.id();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(left_by(pid), Vec::<String>::new(), "{arguments:?} left something");
+    assert_eq!(mounts(), before, "{arguments:?} changed the mounts");
+    output
+}
