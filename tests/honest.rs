@@ -52,6 +52,10 @@ fn a_lab_without_one_of_its_lines_fails() {
             for line in 0..lines(step_mut(&mut whole.clone(), index)).len() {
                 let mut changed = whole.clone();
                 let taken = lines(step_mut(&mut changed, index)).remove(line);
+                // Only looks; whoever does not look has changed nothing.
+                if taken.as_str() == Some("peek") {
+                    continue;
+                }
                 if failing_steps(&changed).is_empty() {
                     unnoticed.push(format!("{lab}, step {}: without {taken}", index + 1));
                 }

@@ -7,6 +7,7 @@ use crate::error::{Result, Trouble};
 use crate::kernel::call::quoted;
 use crate::kernel::tree;
 use crate::recipe::compose::{Recipe, RootChange};
+use crate::recipe::errno;
 use crate::recipe::ingredient::{Mount, MountKind, Tools};
 use crate::recipe::machine::Machine;
 use crate::recipe::outcome::{Call, CallResult, Composed};
@@ -70,9 +71,10 @@ impl Standing {
             if agreed.is_err() && new {
                 let _ = self.group.remove_all(&mut Vec::new());
             }
-            agreed?;
+            agreed.map_err(|trouble| explained(trouble, &calls, machine))?;
         } else if !self.group.is_empty() {
-            self.group.remove_all(&mut calls)?;
+            let removed = self.group.remove_all(&mut calls);
+            removed.map_err(|trouble| explained(trouble, &calls, machine))?;
         }
         Ok(calls)
     }
@@ -142,6 +144,16 @@ impl Standing {
             }
         }
         Ok(())
+    }
+}
+
+/// Adds what the last refused call means here, and the mend.
+fn explained(trouble: Trouble, calls: &[Call], machine: &Machine) -> Trouble {
+    let version = machine.cgroups.memory.as_ref().map(|controller| controller.version);
+    let context = errno::Context { version, ..errno::Context::default() };
+    match errno::of(calls, &context) {
+        Some(meaning) if trouble.hint.is_none() => trouble.because(meaning.means).hint(meaning.mend),
+        _ => trouble,
     }
 }
 

@@ -49,16 +49,14 @@ pub(super) fn plan(recipe: &Recipe, machine: &Machine) -> Result<Groups> {
     Ok(groups)
 }
 
-/// The resources whose controllers get a group: those with a limit; for a bare group memory, and pids where it is.
+/// The resources whose controllers get a group: those with a limit; for a bare group memory, or the first that this
+/// machine has.
 fn resources(limits: &[Limit], machine: &Machine) -> Result<Vec<Resource>> {
     if !limits.is_empty() {
         return Ok(limits.iter().map(|limit| limit.resource).collect());
     }
-    let bare: Vec<Resource> = [Resource::Memory, Resource::Pids]
-        .into_iter()
-        .filter(|resource| machine.cgroups.of(*resource).is_some())
-        .collect();
-    if bare.is_empty() { Err(no_controller(Resource::Memory)) } else { Ok(bare) }
+    let first = Resource::ALL.into_iter().find(|resource| machine.cgroups.of(*resource).is_some());
+    first.map(|resource| vec![resource]).ok_or_else(|| no_controller(Resource::Memory))
 }
 
 fn no_controller(resource: Resource) -> Trouble {

@@ -158,11 +158,17 @@ fn the_group_is_joined_before_anything_else() {
     assert_eq!(ops[2], "unshare CLONE_NEWCGROUP");
     // Memory on v1 and pids on v2, at once.
     v1.cgroups.pids = controller(CgroupVersion::V2, "/cg/unified");
-    let plan = plan_on(&["cgroup"], &v1, RootPlace::Directory);
+    let bare = plan_on(&["cgroup"], &v1, RootPlace::Directory);
+    assert_eq!(
+        bare.prepare.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        ["make $CGROUP in /cg/memory (v1)"]
+    );
+    let plan = plan_on(&["cgroup memory.max=7M pids.max=9"], &v1, RootPlace::Directory);
     assert!(plan.clone.into_cgroup);
     assert_eq!(plan.child[1], Op::JoinGroup("memory"));
+    let limits = |step: &&Prepare| !matches!(step, Prepare::WriteLimit { .. });
     assert_eq!(
-        plan.prepare.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        plan.prepare.iter().filter(limits).map(ToString::to_string).collect::<Vec<_>>(),
         [
             "make $CGROUP in /cg/memory (v1)",
             "write +pids to /cg/unified/cgroup.subtree_control",
