@@ -107,6 +107,9 @@ pub struct LineReport {
     /// What a command did.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub outcome: Option<Outcome>,
+    /// The step's probe after this line, where the line changed the recipe.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub probe: Option<Outcome>,
     /// What `peek` showed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub peek: Option<Peek>,
@@ -230,6 +233,7 @@ impl LabReport {
                     line: text.clone(),
                     composed: None,
                     outcome: None,
+                    probe: None,
                     peek: None,
                     trouble: None,
                 };
@@ -246,6 +250,9 @@ impl LabReport {
             Event::Ended(what) => self.in_line(|line| line.outcome = Some(what.clone())),
             Event::Peeked(what) => self.in_line(|line| line.peek = Some(what.clone())),
             other => {
+                if let Event::BeforeAfter { after, .. } = other {
+                    self.in_line(|line| line.probe = Some(after.clone()));
+                }
                 if let Some(step) = self.steps.last_mut() {
                     step.fold(other);
                 }
@@ -291,6 +298,7 @@ impl LineReport {
     fn mask(&mut self, mask: &mut Masker) {
         self.composed = self.composed.take().map(|composed| mask.composed(&composed));
         self.outcome = self.outcome.take().map(|outcome| mask.outcome(&outcome));
+        self.probe = self.probe.take().map(|probe| mask.outcome(&probe));
         self.peek = self.peek.take().map(|peek| mask.peek(&peek));
         if let Some(trouble) = &mut self.trouble {
             trouble.what = mask.text(&trouble.what);
