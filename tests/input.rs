@@ -1,5 +1,7 @@
 //! Bad input: a clear error (what, why, what to do), the session goes on, nothing is lost, nothing is left.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test ends where something is not as it must be")]
+
 mod support;
 
 use std::io::Write;

@@ -1,6 +1,8 @@
 //! The narrated calls are the calls that were made: `strace -f` sees the same ones in the same order, with the same
 //! arguments and the same answers.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test ends where something is not as it must be")]
+
 mod support;
 
 use std::process::Command;
@@ -9,8 +11,18 @@ use support::{LABS, can_run_labs, has, stdout};
 
 /// Every call of these names is narrated, whoever makes it, so the two lists must be equal, not merely alike.
 const NARRATED: [&str; 12] = [
-    "clone3", "mount", "umount2", "pivot_root", "chroot", "chdir", "sethostname", "unshare", "move_mount", "fsopen",
-    "fsconfig", "fsmount",
+    "clone3",
+    "mount",
+    "umount2",
+    "pivot_root",
+    "chroot",
+    "chdir",
+    "sethostname",
+    "unshare",
+    "move_mount",
+    "fsopen",
+    "fsconfig",
+    "fsmount",
 ];
 
 /// One call: name, arguments, answer.
@@ -63,7 +75,9 @@ fn traced(log: &str) -> Vec<Call> {
         if let Some(front) = rest.strip_suffix(" <unfinished ...>") {
             unfinished.insert(pid.to_owned(), whole.len());
             whole.push(front.to_owned());
-        } else if let Some((_, back)) = rest.strip_prefix("<... ").and_then(|rest| rest.split_once(" resumed>")) {
+        } else if let Some((_, back)) =
+            rest.strip_prefix("<... ").and_then(|rest| rest.split_once(" resumed>"))
+        {
             whole[unfinished.remove(pid).unwrap()].push_str(back);
         } else {
             whole.push(rest.to_owned());
@@ -95,8 +109,10 @@ fn number(errno: &str) -> i32 {
 
 /// What strace prints of clone3 beside the namespaces: the pidfd, the exit signal, the stack.
 fn namespaces(args: &str) -> String {
-    let flags = args.split(['{', ',', '}', ' ']).find_map(|field| field.strip_prefix("flags=")).unwrap_or(args);
-    let mut flags: Vec<&str> = flags.split('|').filter(|flag| *flag != "CLONE_PIDFD" && *flag != "0").collect();
+    let flags =
+        args.split(['{', ',', '}', ' ']).find_map(|field| field.strip_prefix("flags=")).unwrap_or(args);
+    let mut flags: Vec<&str> =
+        flags.split('|').filter(|flag| *flag != "CLONE_PIDFD" && *flag != "0").collect();
     flags.sort_unstable();
     flags.join("|")
 }
@@ -148,10 +164,13 @@ fn strace_sees_the_calls_that_are_narrated() {
 
 /// PIDs that clone3 gave for the host's lines: without any namespace, and never told.
 fn host_pids(traced: &[Call], narrated: &[Call]) -> Vec<String> {
-    let told: Vec<&String> = narrated.iter().filter(|call| call.name == "clone3").map(|call| &call.answer).collect();
+    let told: Vec<&String> =
+        narrated.iter().filter(|call| call.name == "clone3").map(|call| &call.answer).collect();
     traced
         .iter()
-        .filter(|call| call.name == "clone3" && !told.contains(&&call.answer) && namespaces(&call.args).is_empty())
+        .filter(|call| {
+            call.name == "clone3" && !told.contains(&&call.answer) && namespaces(&call.args).is_empty()
+        })
         .map(|call| call.answer.clone())
         .collect()
 }

@@ -167,7 +167,7 @@ pub struct Victim {
     pub pid: i32,
     /// Name of the process.
     pub name: String,
-    /// The kernel's own line.
+    /// The kernel's own line; empty where its log says nothing of it.
     pub line: String,
 }
 

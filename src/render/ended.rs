@@ -157,7 +157,8 @@ fn memory(outcome: &Outcome, pen: &Pen<'_>) -> Text {
     }
     let counter = format!("{} {} {}", memory.oom_kill_before, pen.sign(Sign::Becomes), memory.oom_kill_after);
     text.push(labelled("oom_kill", COLUMN).with(Role::Kernel, counter));
-    if let (Some(victim), true) = (&memory.victim, pen.look.verbose) {
+    if let Some(victim) = memory.victim.as_ref().filter(|victim| pen.look.verbose && !victim.line.is_empty())
+    {
         text.push(labelled("log", COLUMN).with(Role::Dim, victim.line.clone()));
     }
     text

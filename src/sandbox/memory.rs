@@ -24,10 +24,11 @@ impl Watch {
         Self { group, generation, before, log: kmsg::Log::open() }
     }
 
-    /// Ends: what happened meanwhile.
-    pub fn end(mut self) -> MemorySeen {
+    /// Ends: what happened meanwhile. `killed` is the first process of the run with the path of its program, where it
+    /// ended by SIGKILL: the kernel limits how often it logs (ten kills in five seconds), so its line may be missing.
+    pub fn end(mut self, killed: Option<(i32, &str)>) -> MemorySeen {
         let after = cgroup::oom_kills(&self.group, self.generation).unwrap_or(self.before);
-        let victim = if after > self.before { self.victim() } else { None };
+        let victim = if after > self.before { self.victim().or_else(|| killed.map(unlogged)) } else { None };
         MemorySeen {
             oom_kill_before: self.before,
             oom_kill_after: after,
@@ -48,4 +49,10 @@ impl Watch {
         })?;
         Some(Victim { pid, name: victim, line: line.clone() })
     }
+}
+
+/// A victim that is known by its wait status alone. The kernel names a process after the file of its program.
+fn unlogged((pid, program): (i32, &str)) -> Victim {
+    let name = program.rsplit('/').next().unwrap_or(program).chars().take(15).collect();
+    Victim { pid, name, line: String::new() }
 }

@@ -175,6 +175,7 @@ impl Sandbox {
         let inside = place == Place::Inside;
         let (capture, ends) = Capture::new()?;
         let mut ground = self.ground(recipe, command);
+        let program = ground.program.clone();
         ground.stdio = Some(raw(&ends));
         ground.environment = environment.unwrap_or(ground.environment);
         let watch = if inside { self.watch() } else { None };
@@ -203,6 +204,7 @@ impl Sandbox {
         }
         let Supervised { end, output: Output { stdout, stderr, truncated }, interrupted, millis } =
             supervised;
+        let killed = killed(end, launched.process.as_ref());
         Ok(Outcome {
             place,
             command: command.text.clone(),
@@ -215,7 +217,7 @@ impl Sandbox {
             interrupted: interrupted.is_some(),
             seen,
             limits: if inside { self.limits(recipe) } else { Vec::new() },
-            memory: watch.map(Watch::end),
+            memory: watch.map(|watch| watch.end(killed.map(|pid| (pid, program.as_str())))),
             millis,
         })
     }
@@ -355,7 +357,8 @@ impl Sandbox {
             interrupted: false,
             seen,
             limits: self.limits(recipe),
-            memory: watch.map(Watch::end),
+            memory: watch
+                .map(|watch| watch.end(killed(end, launched.process.as_ref()).map(|pid| (pid, "sh")))),
             millis,
         })
     }
@@ -403,6 +406,11 @@ impl Drop for Sandbox {
 fn raw(ends: &[std::os::fd::OwnedFd; 3]) -> [i32; 3] {
     use std::os::fd::AsRawFd;
     [ends[0].as_raw_fd(), ends[1].as_raw_fd(), ends[2].as_raw_fd()]
+}
+
+/// The PID of a process that ended by SIGKILL.
+fn killed(end: End, process: Option<&Process>) -> Option<i32> {
+    process.filter(|_| end == End::Signaled(libc::SIGKILL)).map(Process::pid)
 }
 
 fn refused(errno: Option<i32>) -> Supervised {
