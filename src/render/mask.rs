@@ -10,6 +10,7 @@
 //! | a listing of the host's processes, of its files | `<host processes>`, `<host files>` |
 //! | counts of the host, peaks, durations | `<n>` |
 //! | file descriptors | `<fd>` |
+//! | what the kernel's log says of a kill, which not everybody may read | `<kernel log>` |
 //! | kernel release, host name | `<kernel>`, `<host>` |
 //!
 //! PIDs inside a PID namespace are small and the same in every run: they are not masked. A number in a sentence is a

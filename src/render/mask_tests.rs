@@ -43,6 +43,8 @@ fn a_sentence_is_masked_where_it_speaks_of_the_host() {
         ("peak 7335936 B", "peak <n> B".to_owned()),
         ("7340032 in memory.limit_in_bytes", "7340032 in memory.limit_in_bytes".to_owned()),
         ("oom_kill 0 → 1", "oom_kill 0 → 1".to_owned()),
+        ("oom_kill 0 → 1, the kernel killed `sh`, x", "oom_kill 0 → 1, <kernel log>, x".to_owned()),
+        ("the kernel's log cannot be read here", "<kernel log>".to_owned()),
         ("output `workshop`", "output `<host>`".to_owned()),
         ("in a workshop", "in a workshop".to_owned()),
         ("/tmp/rlab.7.8/rootfs is there", "<work>/rootfs is there".to_owned()),
@@ -144,6 +146,17 @@ fn the_members_of_a_group_are_names() {
     assert_eq!(mask.outcome(&limit).stdout, "7340032\n");
     let usage = with("cat $CGROUP/memory.usage_in_bytes", "229376\n", &host);
     assert_eq!(mask.outcome(&usage).stdout, "<n>\n");
+}
+
+#[test]
+fn whether_the_kernels_log_was_read_does_not_show() {
+    let (mut one, mut other) = (Masker::new(), Masker::new());
+    let read = samples::killed(ONE);
+    let mut unread = read.clone();
+    if let Some(memory) = unread.memory.as_mut() {
+        memory.victim = None;
+    }
+    assert_eq!(one.outcome(&read), other.outcome(&unread));
 }
 
 #[test]

@@ -20,8 +20,9 @@ impl Masker {
         copy.calls = self.calls(&copy.calls);
         copy.limits = self.limits(&copy.limits);
         copy.seen = copy.seen.map(|seen| self.seen(&seen));
-        if let Some(victim) = copy.memory.as_mut().and_then(|memory| memory.victim.as_mut()) {
-            victim.line = "<kernel log>".to_owned();
+        // Whether the kernel's log can be read, and has not been overtaken, is chance.
+        if let Some(memory) = copy.memory.as_mut() {
+            memory.victim = None;
         }
         copy.millis = 0;
         copy
@@ -102,9 +103,6 @@ impl Masker {
         self.learn_calls(&outcome.calls);
         if let Some(seen) = &outcome.seen {
             self.learn_seen(seen);
-        }
-        if let Some(victim) = outcome.memory.as_ref().and_then(|memory| memory.victim.as_ref()) {
-            self.name_pid(victim.pid);
         }
     }
 

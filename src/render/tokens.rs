@@ -160,6 +160,20 @@ pub(super) fn quoted(text: &str, name: impl Fn(&str, &str) -> Option<String>) ->
     out
 }
 
+/// What was, or could not be, read in the kernel's log: `the kernel killed \`sh\``.
+fn kernel_log(text: &str) -> String {
+    const UNREADABLE: &str = "the kernel's log cannot be read here";
+    const READ: &str = "the kernel killed `";
+    let text = text.replace(UNREADABLE, "<kernel log>");
+    match text.split_once(READ) {
+        Some((before, after)) => match after.split_once('`') {
+            Some((_, after)) => format!("{before}<kernel log>{after}"),
+            None => text,
+        },
+        None => text,
+    }
+}
+
 /// Sizes of copied files differ from machine to machine: `2.0 MB`, `1987 bytes` become `<n> …`.
 pub(super) fn sizes(text: &str) -> String {
     before_units(
@@ -176,6 +190,7 @@ pub(super) fn host_counts(text: &str, listed: &BTreeSet<usize>) -> String {
     let text = before_units(&text, &["lines"], |number| {
         number.parse().is_ok_and(|number: usize| listed.contains(&number))
     });
+    let text = kernel_log(&text);
     numbers(&text, |token| {
         let lead = ["the host has ", "peak "].iter().any(|lead| token.before.ends_with(lead));
         lead.then(|| "<n>".to_owned())
