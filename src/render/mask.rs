@@ -44,6 +44,8 @@ pub struct Masker {
     hidden: BTreeSet<String>,
     /// How many lines those had.
     hidden_lines: BTreeSet<usize>,
+    /// Readings of the group's kill counter, and what stands for each.
+    kills: BTreeMap<u64, u64>,
 }
 
 impl Masker {
@@ -102,6 +104,25 @@ impl Masker {
         self.namespaces.entry((owner, id)).or_insert_with(|| format!("<ns-{next}>"));
     }
 
+    /// A step begins: observations speak of its own outcomes only.
+    pub(super) fn begin_step(&mut self) {
+        self.hidden.clear();
+        self.hidden_lines.clear();
+    }
+
+    /// The kill counter of a group before and after a run. One load that is too much counts as one kill, however many
+    /// processes the kernel took before the memory was free again.
+    pub(super) fn name_kills(&mut self, before: u64, after: u64) -> (u64, u64) {
+        if before == 0 {
+            self.kills.clear();
+        }
+        let first = self.kills.get(&before).copied().unwrap_or(before);
+        let second = first + u64::from(after > before);
+        self.kills.insert(before, first);
+        self.kills.insert(after, second);
+        (first, second)
+    }
+
     /// The name of a PID on the host, `<pid>` for one that was never told.
     pub fn pid(&self, pid: i32) -> String {
         match self.pids.get(&pid) {
@@ -128,7 +149,20 @@ impl Masker {
         let text = tokens::quoted(text, |before, quoted| self.quoted(before, quoted));
         let text = self.paths(&text);
         let text = tokens::numbers(&text, |token| self.told(token, owner));
+        let text = tokens::numbers(&text, |token| self.kill_count(token));
         tokens::host_counts(&text, &self.hidden_lines)
+    }
+
+    /// A reading in `oom_kill 0 → 2`.
+    fn kill_count(&self, token: &Token<'_>) -> Option<String> {
+        let before = token.before.rsplit_once("oom_kill ").is_some_and(|(_, between)| {
+            between.is_empty()
+                || between
+                    .strip_suffix(" → ")
+                    .is_some_and(|first| first.bytes().all(|byte| byte.is_ascii_digit()))
+        });
+        let reading: u64 = token.parse().filter(|_| before)?;
+        self.kills.get(&reading).map(u64::to_string)
     }
 
     /// The process that a sentence is about.
@@ -174,9 +208,10 @@ impl Masker {
             return Some("<host>".to_owned());
         }
         let piece = folded(quoted.trim_end_matches('…'));
-        let hides = !piece.is_empty() && self.hidden.iter().any(|hidden| hidden.contains(&piece));
-        // The heading alone is no listing.
-        let rows = piece.bytes().any(|byte| byte.is_ascii_digit());
+        let hides = self.hidden.iter().any(|hidden| hidden.starts_with(&piece));
+        // The heading alone is no listing, and a number alone is a count.
+        let rows = piece.bytes().any(|byte| byte.is_ascii_digit())
+            && piece.bytes().any(|byte| byte.is_ascii_alphabetic());
         (before.ends_with("output ") && hides && rows).then(|| HOST_PROCESSES.to_owned())
     }
 

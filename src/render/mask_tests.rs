@@ -160,6 +160,28 @@ fn whether_the_kernels_log_was_read_does_not_show() {
 }
 
 #[test]
+fn a_load_that_is_too_much_counts_one_kill() {
+    let run = |mask: &mut Masker, before, after| {
+        let mut outcome = samples::killed(ONE);
+        if let Some(memory) = outcome.memory.as_mut() {
+            (memory.oom_kill_before, memory.oom_kill_after) = (before, after);
+        }
+        let memory = mask.outcome(&outcome).memory.expect("it has the memory side");
+        (memory.oom_kill_before, memory.oom_kill_after)
+    };
+    let mut mask = Masker::new();
+    assert_eq!(run(&mut mask, 0, 2), (0, 1));
+    assert_eq!(observed(&mask, "oom_kill 0 → 2, status 2"), "oom_kill 0 → 1, status 2");
+    assert_eq!(run(&mut mask, 2, 2), (1, 1));
+    assert_eq!(observed(&mask, "oom_kill 2 → 2"), "oom_kill 1 → 1");
+    assert_eq!(run(&mut mask, 2, 3), (1, 2));
+    // Another group begins again.
+    assert_eq!(run(&mut mask, 0, 0), (0, 0));
+    assert_eq!(run(&mut mask, 0, 1), (0, 1));
+    assert_eq!(run(&mut mask, 1, 1), (1, 1));
+}
+
+#[test]
 fn pgrep_names_one_process_a_line() {
     let mut mask = Masker::new();
     let stays = samples::probe_after(ONE);
@@ -190,6 +212,9 @@ fn an_observation_that_quotes_a_listing_is_masked() {
     assert_eq!(observed(&mask, "output `PID USER TIME COMMAND`"), "output `PID USER TIME COMMAND`");
     assert_eq!(observed(&mask, "85 lines of output"), "<n> lines of output");
     assert_eq!(observed(&mask, "2 lines of output"), "2 lines of output");
+    assert_eq!(observed(&mask, "output `1`"), "output `1`");
+    mask.begin_step();
+    assert_eq!(observed(&mask, "85 lines of output"), "85 lines of output");
 }
 
 #[test]

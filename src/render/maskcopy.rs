@@ -23,6 +23,8 @@ impl Masker {
         // Whether the kernel's log can be read, and has not been overtaken, is chance.
         if let Some(memory) = copy.memory.as_mut() {
             memory.victim = None;
+            let (before, after) = self.name_kills(memory.oom_kill_before, memory.oom_kill_after);
+            (memory.oom_kill_before, memory.oom_kill_after) = (before, after);
         }
         copy.millis = 0;
         copy
@@ -31,6 +33,10 @@ impl Masker {
     /// A masked copy of an event.
     pub fn event(&mut self, event: &Event) -> Event {
         match event {
+            Event::StepBegins { .. } => {
+                self.begin_step();
+                event.clone()
+            }
             Event::Composed(what) => Event::Composed(self.composed(what)),
             Event::Calls(what) => {
                 self.learn_calls(what);

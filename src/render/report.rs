@@ -269,6 +269,7 @@ impl LabReport {
             line.mask(mask);
         }
         for step in &mut self.steps {
+            mask.begin_step();
             step.before = step.before.take().map(|before| mask.outcome(&before));
             for line in &mut step.lines {
                 line.mask(mask);
