@@ -5,14 +5,20 @@
 use std::fs::File;
 use std::io::{Read, Write};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
+
+use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 
 /// How long the program may take to show something. Generous: nothing here measures time.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The editor turns bracketed paste on when it begins to read a line: from here on keys are for it.
 const PROMPT: &str = "\x1b[?2004h";
+
+/// Held while a program starts.
+static STARTING: Mutex<()> = Mutex::new(());
 
 /// The program on its terminal.
 struct Repl {
@@ -25,8 +31,14 @@ struct Repl {
 
 impl Repl {
     fn start(args: &[&str]) -> Self {
+        // openpty(3) gives descriptors that children inherit. One that has its own terminal's other end never sees it
+        // hang up, and no child of a test beside this one may have it either.
+        let _alone = STARTING.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let size = nix::pty::Winsize { ws_row: 40, ws_col: 100, ws_xpixel: 0, ws_ypixel: 0 };
         let pty = nix::pty::openpty(Some(&size), None).expect("a pseudo-terminal");
+        for end in [&pty.master, &pty.slave] {
+            fcntl(end, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC)).expect("a flag of our own descriptor");
+        }
         let home = tempfile::tempdir().expect("a directory");
         let end = || Stdio::from(pty.slave.try_clone().expect("the terminal's other end"));
         let child = Command::new(env!("CARGO_BIN_EXE_rlab"))
@@ -77,7 +89,17 @@ impl Repl {
         }
     }
 
-    fn end(mut self) -> ExitStatus {
+    /// What is shown until the next prompt.
+    fn until_prompt(&mut self) -> String {
+        let until = Instant::now() + PATIENCE;
+        while !self.shown.contains(PROMPT) {
+            let left = until.saturating_duration_since(Instant::now());
+            self.shown.push_str(&String::from_utf8_lossy(&self.screen.recv_timeout(left).expect("a prompt")));
+        }
+        self.shown.clone()
+    }
+
+    fn end(&mut self) -> ExitStatus {
         let until = Instant::now() + PATIENCE;
         loop {
             // The screen is read all the while, or a full terminal would hold the program up.
@@ -88,6 +110,14 @@ impl Repl {
             assert!(Instant::now() < until, "the program does not end");
             std::thread::sleep(Duration::from_millis(5));
         }
+    }
+}
+
+impl Drop for Repl {
+    fn drop(&mut self) {
+        // Of a test that failed.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 
@@ -157,4 +187,40 @@ fn right_takes_the_ghost_and_a_wrong_line_ends_nothing() {
     repl.expect(PROMPT);
     repl.press("\x04");
     assert!(repl.end().success());
+}
+
+/// Ends the session with a signal while something of it stands on the machine, and looks what is left.
+fn ended_by(signal: nix::sys::signal::Signal, lines: &[&str]) {
+    let mut repl = Repl::start(&["play"]);
+    repl.expect(PROMPT);
+    for line in lines {
+        repl.press(&format!("{line}\r"));
+        repl.expect(PROMPT);
+    }
+    repl.press("!echo at=$ROOTFS\r");
+    repl.expect("  at=/");
+    let rest = repl.until_prompt();
+    let root = format!("/{}", rest.split_whitespace().next().expect("a path"));
+    assert!(std::path::Path::new(&root).exists(), "{root} is there while the session lives");
+    let pid = nix::unistd::Pid::from_raw(i32::try_from(repl.child.id()).expect("a PID"));
+    nix::sys::signal::kill(pid, signal).expect("the program is there");
+    assert_eq!(repl.end().code(), Some(130));
+    assert!(!std::path::Path::new(&root).exists(), "{root} is left");
+}
+
+#[test]
+fn a_window_that_is_closed_ends_the_session() {
+    let mut repl = Repl::start(&["play"]);
+    repl.expect(PROMPT);
+    // The reader gives up at the next key that is echoed, and with it goes the last descriptor of the terminal.
+    repl.screen = channel().1;
+    repl.press("x");
+    repl.keys = File::open("/dev/null").expect("a null device");
+    repl.end();
+}
+
+#[test]
+fn a_session_that_is_ended_at_its_prompt_leaves_nothing() {
+    ended_by(nix::sys::signal::Signal::SIGTERM, &["rootfs"]);
+    ended_by(nix::sys::signal::Signal::SIGHUP, &["rootfs"]);
 }

@@ -5,6 +5,7 @@
 //! - [`repl`]: a learner at a terminal, or lines from a pipe; [`editor`] and [`words`] help to type them.
 //! - [`script`]: `rlab run`. [`exec`]: `rlab exec`. [`doctor`]: `rlab doctor`. [`clean`]: `rlab clean`.
 //! - [`labs`]: labs as files: `--labs`, `rlab list`, `rlab check`, `rlab new`.
+//! - [`signals`]: what ends a session while it waits.
 //! - [`state`]: what is kept between sessions.
 
 pub mod clean;
@@ -14,6 +15,7 @@ pub mod exec;
 pub mod labs;
 pub mod repl;
 pub mod script;
+pub mod signals;
 pub mod state;
 pub mod terminal;
 pub mod words;

@@ -1,14 +1,18 @@
 //! The REPL: lines from a learner at a terminal, or from a pipe without a prompt.
 
-use std::io::{BufRead, IsTerminal, Read};
+use std::fs::File;
+use std::io::{BufRead, BufReader, IsTerminal, Read};
+use std::os::fd::AsFd;
 
 use rustyline::error::ReadlineError;
 
 use crate::error::{Exit, Result, Trouble};
 use crate::frontend::editor::{LineEditor, PROMPT_COLOR, RESET, editor, open_quote};
+use crate::frontend::signals::{wait_for, watched};
 use crate::frontend::state::{Found, State};
 use crate::frontend::terminal::Terminal;
 use crate::frontend::words::Known;
+use crate::frontend::world::Real;
 use crate::render::document::{Line, Look, Sign, Text};
 use crate::render::markdown::markdown;
 use crate::render::teller::Teller;
@@ -16,10 +20,12 @@ use crate::session::event::Event;
 use crate::session::progress::Progress;
 use crate::session::shelf::Shelf;
 use crate::session::walk::{Flow, Walk};
-use crate::session::world::World;
 
 /// Bytes of one line from a pipe; the grammar refuses longer ones, so no more is kept.
 const LINE_LIMIT: u64 = (64 << 10) + 2;
+
+/// Ctrl-C.
+const SIGINT: i32 = 2;
 
 /// What a newcomer reads.
 const WELCOME: [&str; 4] = [
@@ -43,7 +49,7 @@ pub enum Begin {
 /// One session.
 struct Session<'a> {
     walk: Walk,
-    world: &'a mut dyn World,
+    world: &'a mut Real,
     terminal: &'a mut Terminal,
     teller: Teller,
     state: State,
@@ -51,16 +57,11 @@ struct Session<'a> {
     over: bool,
 }
 
-/// Runs a session until the learner leaves. Exit status 0: what went wrong was told and mended there.
+/// Runs a session until the learner leaves. Exit status 0: what went wrong was told there; 130 where a signal ended it.
 ///
 /// # Errors
 /// The lab to begin with is not there, or the terminal cannot be used.
-pub fn run(
-    begin: &Begin,
-    shelf: Box<dyn Shelf>,
-    world: &mut dyn World,
-    terminal: &mut Terminal,
-) -> Result<Exit> {
+pub fn run(begin: &Begin, shelf: Box<dyn Shelf>, world: &mut Real, terminal: &mut Terminal) -> Result<Exit> {
     let Found { state, progress, returning, notes } = State::open();
     let interactive = std::io::stdin().is_terminal() && terminal.is_terminal();
     let walk = match begin {
@@ -83,7 +84,7 @@ pub fn run(
         false => session.piped(),
     };
     session.leave(interactive);
-    done.map(|()| Exit::Ok)
+    done
 }
 
 impl Session<'_> {
@@ -153,7 +154,7 @@ impl Session<'_> {
         self.terminal.show(&text);
     }
 
-    fn interactive(&mut self) -> Result<()> {
+    fn interactive(&mut self) -> Result<Exit> {
         let look = self.terminal.look();
         let mut editor = editor(look.color)?;
         if let Some(history) = self.state.history() {
@@ -162,25 +163,34 @@ impl Session<'_> {
         }
         loop {
             self.guide(&mut editor);
-            match editor.readline(&prompt(&self.walk.prompt(), look)) {
+            // Ctrl-C while a file system was copied meant nothing that is still there; the others mean the end.
+            if self.world.ending().is_some_and(|signal| signal != SIGINT) {
+                return Ok(Exit::Interrupted);
+            }
+            let asks = prompt(&self.walk.prompt(), look);
+            let (line, signal) = watched(|| editor.readline(&asks));
+            if signal.is_some() {
+                return Ok(Exit::Interrupted);
+            }
+            match line {
                 Ok(text) => {
                     self.remember(&mut editor, &text);
                     let width = self.terminal.measure();
                     self.teller.set_width(width);
                     self.over = text.trim().is_empty() && can_go_up(look);
                     if self.line(&text) == Flow::Quit {
-                        return Ok(());
+                        return Ok(Exit::Ok);
                     }
                 }
                 // Ctrl-C takes the line back, as in a shell.
-                Err(ReadlineError::Interrupted) => {}
-                Err(ReadlineError::Eof) => return Ok(()),
+                Err(ReadlineError::Interrupted | ReadlineError::Signal(_)) => {}
+                Err(ReadlineError::Eof) => return Ok(Exit::Ok),
                 Err(error) => {
                     return Err(Trouble::sandbox("the terminal cannot be read").because(error));
                 }
             }
             if self.terminal.gone() {
-                return Ok(());
+                return Ok(Exit::Ok);
             }
         }
     }
@@ -208,18 +218,25 @@ impl Session<'_> {
     }
 
     /// Lines from a pipe, each told as it would look at the prompt.
-    fn piped(&mut self) -> Result<()> {
+    fn piped(&mut self) -> Result<Exit> {
         let stdin = std::io::stdin();
-        let mut input = stdin.lock();
-        while let Some(text) = read_line(&mut input)? {
+        let cannot = |error| Trouble::sandbox("the lines cannot be read").because(error);
+        // A reader of our own, to know what was read ahead: then there is nothing to wait for.
+        let mut input = BufReader::new(File::from(stdin.as_fd().try_clone_to_owned().map_err(cannot)?));
+        loop {
+            if self.world.ending().is_some()
+                || (input.buffer().is_empty() && wait_for(stdin.as_fd()).is_some())
+            {
+                return Ok(Exit::Interrupted);
+            }
+            let Some(text) = read_line(&mut input)? else { return Ok(Exit::Ok) };
             if !text.trim().is_empty() {
                 self.tell(&Event::Line { prompt: self.walk.prompt(), text: text.trim_end().to_owned() });
             }
             if self.line(&text) == Flow::Quit || self.terminal.gone() {
-                return Ok(());
+                return Ok(Exit::Ok);
             }
         }
-        Ok(())
     }
 }
 

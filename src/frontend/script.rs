@@ -8,6 +8,7 @@ use crate::cli::{Format, Run};
 use crate::error::{Exit, Result, Trouble};
 use crate::frontend::repl::read_line;
 use crate::frontend::terminal::Terminal;
+use crate::frontend::world::Real;
 use crate::render::document::Look;
 use crate::render::mask::Masker;
 use crate::render::report::Report;
@@ -15,7 +16,7 @@ use crate::render::teller::Teller;
 use crate::session::event::Event;
 use crate::session::shelf::Shelf;
 use crate::session::walk::{Flow, Walk};
-use crate::session::world::World;
+use crate::session::world::World as _;
 
 /// Where the events of a run go.
 struct Ear<'a> {
@@ -72,12 +73,7 @@ struct Tally {
 /// # Errors
 /// A lab, a step or a script that is not there or cannot be read. What goes wrong inside a run is told in its
 /// transcript and shows in the exit status.
-pub fn run(
-    args: &Run,
-    shelf: Box<dyn Shelf>,
-    world: &mut dyn World,
-    terminal: &mut Terminal,
-) -> Result<Exit> {
+pub fn run(args: &Run, shelf: Box<dyn Shelf>, world: &mut Real, terminal: &mut Terminal) -> Result<Exit> {
     let labs = if args.all { shelf.ids() } else { args.which.clone() };
     if args.script.is_some() && labs.len() > 1 {
         return Err(
@@ -95,7 +91,7 @@ pub fn run(
     exit
 }
 
-fn ear<'a>(args: &Run, world: &mut dyn World, terminal: &'a mut Terminal) -> Result<Ear<'a>> {
+fn ear<'a>(args: &Run, world: &mut Real, terminal: &'a mut Terminal) -> Result<Ear<'a>> {
     // Two masked runs compare equal wherever they are looked at.
     let look = match args.masked {
         true => Look { masked: true, ..Look::default() },
@@ -118,7 +114,7 @@ fn run_labs(
     labs: &[String],
     args: &Run,
     walk: &mut Walk,
-    world: &mut dyn World,
+    world: &mut Real,
     ear: &mut Ear<'_>,
 ) -> Result<Exit> {
     let mut tally = Tally::default();
@@ -138,7 +134,7 @@ fn run_labs(
         tally.passed += summary.passed;
         tally.failed += summary.failed;
         tally.skipped += usize::from(summary.skipped.is_some());
-        if summary.interrupted {
+        if summary.interrupted || world.ending().is_some() {
             tally.interrupted = true;
             break;
         }
@@ -180,7 +176,7 @@ fn run_script(
     script: &Path,
     lab: Option<&String>,
     walk: &mut Walk,
-    world: &mut dyn World,
+    world: &mut Real,
     ear: &mut Ear<'_>,
 ) -> Result<Exit> {
     let mut input = open(script)?;
@@ -203,7 +199,7 @@ fn run_script(
         let moved = before != place(walk);
         undone |= moved && tried && done == Some(false);
         tried = !moved;
-        if walk.interrupted() {
+        if walk.interrupted() || world.ending().is_some() {
             return Ok(Exit::Interrupted);
         }
         if flow == Flow::Quit || ear.terminal.gone() {

@@ -22,6 +22,11 @@ pub struct Real {
 }
 
 impl Real {
+    /// The signal that asks rlab to end, if one has come while nothing ran that it could have meant.
+    pub fn ending(&mut self) -> Option<i32> {
+        self.sandbox.ending()
+    }
+
     /// Tries a need in a throw-away container.
     fn attempt(&mut self, need: Need) -> Result<()> {
         let (recipe, command) = trial(need)?;

@@ -57,12 +57,12 @@ impl Sandbox {
         }
     }
 
-    /// The signal that asks this session to end, if one has come: SIGTERM or SIGHUP at any time, SIGINT while no
-    /// command ran that it could have meant.
+    /// The signal that asks this session to end, if one has come: SIGTERM or SIGHUP at any time, and from then on;
+    /// SIGINT while no command ran that it could have meant, once.
     pub fn ending(&mut self) -> Option<i32> {
         let pending = self.interrupts.as_mut().and_then(Interrupts::take);
-        self.ending = self.ending.or(pending);
-        self.ending
+        self.ending = self.ending.or(pending.filter(|signal| *signal != libc::SIGINT));
+        self.ending.or(pending)
     }
 
     /// Waits for a line of the learner: meanwhile signals act as they do for every program.
