@@ -80,6 +80,12 @@ fn processes(lines: &[&str]) -> Option<Listed> {
     })
 }
 
+/// Whether an output is a listing with at least one process.
+pub(super) fn lists_processes(outcome: &Outcome) -> bool {
+    let lines: Vec<&str> = outcome.stdout.lines().collect();
+    matches!(processes(&lines), Some(Listed::Host | Listed::Number(1..)))
+}
+
 /// What an outcome comes to in a table cell: `84 processes`, `header only`, `bin dev etc`, `killed (137)`,
 /// `survived`.
 pub(super) fn summary(outcome: &Outcome) -> String {

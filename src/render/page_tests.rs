@@ -124,6 +124,21 @@ fn markdown_keeps_its_parts() {
 }
 
 #[test]
+fn only_the_answer_that_an_ingredient_changed_is_marked() {
+    let mut table = samples::table(ONE);
+    // One process of the host more is no answer of the ingredient.
+    let mut again = table.rows[0].clone();
+    again.name = "+ hostname".to_owned();
+    again.cells[0].stdout.push_str("99999 root 0:00 another\n");
+    table.rows.insert(1, again);
+    let shown = paint(&event(&Event::Ablated(table), &Look { width: 120, ..LOOK }), &LOOK);
+    let marked: Vec<&str> = shown.lines().filter(|line| line.contains('▸')).collect();
+    assert_eq!(marked.len(), 3, "{shown}");
+    assert!(marked[0].contains("+ chroot") && marked[0].contains("▸ header only"), "{shown}");
+    assert!(marked[2].contains("▸ killed (137)"), "{shown}");
+}
+
+#[test]
 fn a_report_holds_every_step() {
     let mut report = Report::new(&machine());
     for event in samples::all(ONE) {
