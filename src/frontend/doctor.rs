@@ -1,7 +1,7 @@
 //! `rlab doctor`: every need is tried for real, in a throw-away container, and told with the mend where it fails.
 
 use crate::cli::Format;
-use crate::error::{Exit, Result};
+use crate::error::{Exit, Result, Trouble};
 use crate::frontend::terminal::Terminal;
 use crate::lab::course::Course;
 use crate::lab::file::Need;
@@ -16,7 +16,7 @@ pub fn run(format: Format, course: &Course, world: &mut dyn World, terminal: &mu
     let mut doctor = Doctor::new(world.machine());
     doctor.environment = environment(world);
     for need in Need::ALL {
-        doctor.tried(need, &world.can(need));
+        doctor.tried(need, &world.can(need).map_err(reason));
     }
     for entry in course.entries() {
         match course.lab(entry.id()) {
@@ -33,6 +33,14 @@ pub fn run(format: Format, course: &Course, world: &mut dyn World, terminal: &mu
         Format::Json => terminal.data(&doctor.json()),
     }
     Ok(if doctor.healthy() { Exit::Ok } else { Exit::Cannot })
+}
+
+/// The table names the need already: only why is left to tell.
+fn reason(mut trouble: Trouble) -> Trouble {
+    if !trouble.causes.is_empty() {
+        trouble.what = trouble.causes.remove(0);
+    }
+    trouble
 }
 
 /// What else shapes what rlab can do here.

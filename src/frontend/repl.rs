@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{BufRead, BufReader, IsTerminal, Read};
 use std::os::fd::AsFd;
+use std::path::PathBuf;
 
 use rustyline::error::ReadlineError;
 
@@ -13,6 +14,7 @@ use crate::frontend::state::{Found, State};
 use crate::frontend::terminal::Terminal;
 use crate::frontend::words::Known;
 use crate::frontend::world::Real;
+use crate::recipe::compose::RootChange;
 use crate::render::document::{Line, Look, Sign, Text};
 use crate::render::markdown::markdown;
 use crate::render::teller::Teller;
@@ -55,6 +57,12 @@ struct Session<'a> {
     state: State,
     /// Whether the next line that is told takes the place of the prompt above it.
     over: bool,
+    /// The recipe under which `programs` were looked up.
+    looked_up: String,
+    /// Names of the programs inside, for completion.
+    programs: Vec<String>,
+    /// Where the history goes; nowhere once that has failed.
+    history: Option<PathBuf>,
 }
 
 /// Runs a session until the learner leaves. Exit status 0: what went wrong was told there; 130 where a signal ended it.
@@ -69,7 +77,18 @@ pub fn run(begin: &Begin, shelf: Box<dyn Shelf>, world: &mut Real, terminal: &mu
         Begin::At(_) | Begin::Play => Walk::play(shelf).remembering(progress.clone()),
     };
     let teller = Teller::new(terminal.look());
-    let mut session = Session { walk, world, terminal, teller, state, over: false };
+    let history = state.history();
+    let mut session = Session {
+        walk,
+        world,
+        terminal,
+        teller,
+        state,
+        over: false,
+        looked_up: String::new(),
+        programs: Vec::new(),
+        history,
+    };
     for note in notes {
         session.tell(&Event::Note(note));
     }
@@ -157,9 +176,9 @@ impl Session<'_> {
     fn interactive(&mut self) -> Result<Exit> {
         let look = self.terminal.look();
         let mut editor = editor(look.color)?;
-        if let Some(history) = self.state.history() {
-            // There is none before the first session.
-            let _ = editor.load_history(&history);
+        if let Some(history) = &self.history {
+            // There is none before the first session; one that cannot be read is told when it cannot be written.
+            let _ = editor.load_history(history);
         }
         loop {
             self.guide(&mut editor);
@@ -197,13 +216,19 @@ impl Session<'_> {
 
     /// What the editor shows and completes at the next prompt.
     fn guide(&mut self, editor: &mut LineEditor) {
+        let summary = self.walk.prompt();
+        if summary != self.looked_up {
+            let inside = self.walk.recipe().root_change() != RootChange::None;
+            self.programs = if inside { self.world.programs() } else { Vec::new() };
+            self.looked_up = summary;
+        }
         let Some(guide) = editor.helper_mut() else { return };
         guide.suggestion = self.walk.suggestion();
         guide.known = Known {
             labs: self.walk.lab_ids(),
             steps: self.walk.step_ids(),
             recipe: self.walk.recipe().lines(),
-            programs: Vec::new(),
+            programs: self.programs.clone(),
         };
     }
 
@@ -211,9 +236,11 @@ impl Session<'_> {
         if text.trim().is_empty() || !editor.add_history_entry(text).unwrap_or(false) {
             return;
         }
-        // A history that cannot be written is no reason to interrupt a lesson at every line.
-        if let Some(history) = self.state.history() {
-            let _ = editor.append_history(&history);
+        let failed = self.history.as_ref().and_then(|history| editor.append_history(history).err());
+        if let Some(error) = failed {
+            // Told once: it is no reason to interrupt a lesson at every line.
+            self.history = None;
+            self.tell(&Event::Note(format!("the history of your lines is not kept: {error}")));
         }
     }
 

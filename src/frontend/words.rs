@@ -17,7 +17,7 @@ pub struct Known {
     pub steps: Vec<String>,
     /// Lines of the recipe, for `drop`.
     pub recipe: Vec<String>,
-    /// Lines of the step's solution have programs worth offering.
+    /// Names of the programs inside.
     pub programs: Vec<String>,
 }
 

@@ -27,6 +27,13 @@ impl Real {
         self.sandbox.ending()
     }
 
+    /// Names of the programs in the container's file system; none where there is none.
+    pub fn programs(&self) -> Vec<String> {
+        let Some(root) = self.sandbox.root() else { return Vec::new() };
+        let entries = std::fs::read_dir(root.join("bin")).into_iter().flatten().flatten();
+        entries.filter_map(|entry| entry.file_name().into_string().ok()).collect()
+    }
+
     /// Tries a need in a throw-away container.
     fn attempt(&mut self, need: Need) -> Result<()> {
         let (recipe, command) = trial(need)?;

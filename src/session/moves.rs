@@ -202,6 +202,11 @@ impl Walk {
         match (last, done) {
             (true, _) => {
                 self.finish_lab(stage);
+                if self.ahead.is_none() {
+                    stage.note(
+                        "that was the last lab: `labs` lists them all, and every line works here without one",
+                    );
+                }
                 Ok(())
             }
             (false, true) => {

@@ -381,6 +381,16 @@ fn a_container_stays_and_is_killed_when_the_learner_leaves() {
 }
 
 #[test]
+fn after_the_last_lab_every_line_still_works() {
+    let mut learner = Learner::at("two");
+    learner.types("");
+    let events = learner.types("next");
+    assert_eq!(kinds(&events), ["LabDone", "Note"]);
+    assert_eq!(learner.walk.suggestion(), None);
+    assert_eq!(kinds(&learner.types("true")), ["Calls", "Ended"]);
+}
+
+#[test]
 fn ablate_fills_the_table_and_brings_the_recipe_back() {
     let mut learner = Learner::at("one:stay");
     let before = learner.walk.prompt();
