@@ -38,7 +38,15 @@ pub fn remove(path: &Path) -> nix::Result<()> {
     };
     let device = fstat(&directory)?.st_dev;
     empty(directory, device)?;
-    unlinkat(&parent, name, UnlinkatFlags::RemoveDir)
+    gone(unlinkat(&parent, name, UnlinkatFlags::RemoveDir))
+}
+
+/// Another rlab may be collecting the same tree: what it has removed already is what was wanted.
+fn gone(result: nix::Result<()>) -> nix::Result<()> {
+    match result {
+        Err(Errno::ENOENT) => Ok(()),
+        other => other,
+    }
 }
 
 fn open_directory(parent: BorrowedFd<'_>, name: &Path) -> nix::Result<OwnedFd> {
@@ -59,18 +67,22 @@ fn empty(directory: OwnedFd, device: u64) -> nix::Result<()> {
     for (name, kind) in names {
         let is_directory = match kind {
             Some(kind) => kind == Type::Directory,
-            None => is_directory(&fstatat(&listing, name.as_c_str(), AtFlags::AT_SYMLINK_NOFOLLOW)?),
+            None => fstatat(&listing, name.as_c_str(), AtFlags::AT_SYMLINK_NOFOLLOW)
+                .is_ok_and(|stat| is_directory(&stat)),
         };
         if is_directory {
             let path = Path::new(std::ffi::OsStr::new(name.to_str().map_err(|_| Errno::EILSEQ)?));
-            let below = open_directory(listing.as_fd(), path)?;
+            let below = match open_directory(listing.as_fd(), path) {
+                Err(Errno::ENOENT) => continue,
+                other => other?,
+            };
             if fstat(&below)?.st_dev != device {
                 return Err(Errno::EXDEV);
             }
             empty(below, device)?;
-            unlinkat(&listing, name.as_c_str(), UnlinkatFlags::RemoveDir)?;
+            gone(unlinkat(&listing, name.as_c_str(), UnlinkatFlags::RemoveDir))?;
         } else {
-            unlinkat(&listing, name.as_c_str(), UnlinkatFlags::NoRemoveDir)?;
+            gone(unlinkat(&listing, name.as_c_str(), UnlinkatFlags::NoRemoveDir))?;
         }
     }
     Ok(())
