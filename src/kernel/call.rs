@@ -87,7 +87,7 @@ pub fn quoted(text: &str) -> String {
 }
 
 /// Flags of a mount with their numbers, by the names that strace prints.
-const MOUNT_FLAGS: [(&str, u64); 16] = [
+const MOUNT_FLAGS: [(&str, u64); 18] = [
     ("MS_RDONLY", libc::MS_RDONLY),
     ("MS_NOSUID", libc::MS_NOSUID),
     ("MS_NODEV", libc::MS_NODEV),
@@ -104,7 +104,15 @@ const MOUNT_FLAGS: [(&str, u64); 16] = [
     ("MS_SHARED", libc::MS_SHARED),
     ("MS_RELATIME", libc::MS_RELATIME),
     ("MS_STRICTATIME", libc::MS_STRICTATIME),
+    ("MS_LAZYTIME", libc::MS_LAZYTIME),
+    // Linux 5.10; not in every libc yet.
+    ("MS_NOSYMFOLLOW", 256),
 ];
+
+/// move_mount(2): the source is the descriptor itself.
+const MOVE_MOUNT_F_EMPTY_PATH: i64 = 0x4;
+/// And so is the target.
+const MOVE_MOUNT_T_EMPTY_PATH: i64 = 0x40;
 
 /// What an openat2(2) in the root is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -336,6 +344,15 @@ impl Syscall {
         call
     }
 
+    /// openat(2) of a new file, for writing.
+    pub fn create(path: &str) -> Self {
+        let flags = libc::O_WRONLY | libc::O_CREAT | libc::O_EXCL | libc::O_CLOEXEC;
+        let args =
+            vec![Arg::Int(libc::AT_FDCWD.into()), Arg::Str(c(path)), Arg::Int(flags.into()), Arg::Int(0o644)];
+        let text = format!("AT_FDCWD, {}, O_WRONLY|O_CREAT|O_EXCL|O_CLOEXEC, 0644", quoted(path));
+        Self::new(libc::SYS_openat, "openat", args, text)
+    }
+
     /// symlinkat(2).
     pub fn symlink(target: &str, path: &str) -> Self {
         let args = vec![Arg::Str(c(target)), at(None), Arg::Str(c(path))];
@@ -343,18 +360,29 @@ impl Syscall {
         Self::new(libc::SYS_symlinkat, "symlinkat", args, text)
     }
 
-    /// move_mount(2): attaches the detached mount behind a descriptor of rlab's.
+    /// move_mount(2): attaches the detached mount behind a descriptor of rlab's at a path.
     pub fn attach(fd: i32, target: &str) -> Self {
-        const MOVE_MOUNT_F_EMPTY_PATH: i64 = 4;
-        let args = vec![
-            Arg::Int(fd.into()),
-            Arg::Str(c("")),
-            Arg::Int(libc::AT_FDCWD.into()),
-            Arg::Str(c(target)),
-            Arg::Int(MOVE_MOUNT_F_EMPTY_PATH),
-        ];
+        let mut call = Self::move_mount(fd, Arg::Int(libc::AT_FDCWD.into()), target, MOVE_MOUNT_F_EMPTY_PATH);
         let text = format!("{fd}, \"\", AT_FDCWD, {}, MOVE_MOUNT_F_EMPTY_PATH", quoted(target));
-        Self::new(libc::SYS_move_mount, "move_mount", args, text)
+        call.text = vec![Piece::Text(text)];
+        call
+    }
+
+    /// move_mount(2) on the descriptor in a slot.
+    pub fn attach_fd(fd: i32, target: Slot) -> Self {
+        let flags = MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH;
+        let mut call = Self::move_mount(fd, Arg::Slot(target), "", flags);
+        call.text = vec![
+            Piece::Text(format!("{fd}, \"\", ")),
+            Piece::Slot(target),
+            Piece::Text(", \"\", MOVE_MOUNT_F_EMPTY_PATH|MOVE_MOUNT_T_EMPTY_PATH".to_owned()),
+        ];
+        call
+    }
+
+    fn move_mount(fd: i32, at: Arg, target: &str, flags: i64) -> Self {
+        let args = vec![Arg::Int(fd.into()), Arg::Str(c("")), at, Arg::Str(c(target)), Arg::Int(flags)];
+        Self::new(libc::SYS_move_mount, "move_mount", args, "")
     }
 
     /// prctl(2) `PR_SET_PDEATHSIG` with SIGKILL.

@@ -118,11 +118,7 @@ impl Compiler<'_> {
             Op::Mount { source, target, fstype, flags, data } => {
                 self.mount(source, target, fstype.as_deref(), flags, data.as_deref());
             }
-            Op::AttachProc(target) => {
-                if let Some(fd) = self.ground.detached_proc {
-                    self.push(Syscall::attach(fd, inside(target)));
-                }
-            }
+            Op::AttachProc(target) => self.attach(target),
             Op::Chroot => {
                 let root = self.root.clone();
                 self.push(Syscall::chroot(&root));
@@ -158,11 +154,7 @@ impl Compiler<'_> {
         let directory = fstype.is_some() || std::fs::metadata(&source_path).is_ok_and(|meta| meta.is_dir());
         match target {
             At::Root(path) => {
-                if !self.root_is_open {
-                    let root = self.root.clone();
-                    self.push(Syscall::open_directory(&root).saved(ROOT));
-                    self.root_is_open = true;
-                }
+                self.open_root();
                 if covered {
                     self.make_mount_point(path, directory);
                 }
@@ -178,6 +170,26 @@ impl Compiler<'_> {
         }
         if fstype.is_some_and(|fstype| fstype == "tmpfs") {
             self.new_file_systems.push(inside(target).to_owned());
+        }
+    }
+
+    fn open_root(&mut self) {
+        if !self.root_is_open {
+            let root = self.root.clone();
+            self.push(Syscall::open_directory(&root).saved(ROOT));
+            self.root_is_open = true;
+        }
+    }
+
+    fn attach(&mut self, target: &At) {
+        let Some(fd) = self.ground.detached_proc else { return };
+        match target {
+            At::Root(path) => {
+                self.open_root();
+                self.push(Syscall::open_below(ROOT, path, Open::Path).saved(TARGET));
+                self.push(Syscall::attach_fd(fd, TARGET));
+            }
+            At::Inside(path) | At::Host(path) => self.push(Syscall::attach(fd, path)),
         }
     }
 
@@ -209,15 +221,20 @@ impl Compiler<'_> {
         self.new_file_systems.push("/".to_owned());
         self.push(Syscall::chdir(&root));
         let Some(manifest) = self.ground.manifest else { return };
+        // Filling it is told only where it is refused: a hundred links would hide what matters.
         for directory in &manifest.directories {
-            self.push(Syscall::mkdir(None, directory));
+            self.push(Syscall::mkdir(None, directory).quiet());
         }
         for (inside, source) in &manifest.files {
-            self.push(Syscall::mkfile(None, inside));
+            self.push(Syscall::mkfile(None, inside).quiet());
             self.push(Syscall::mount(Some(&source.to_string_lossy()), inside, None, &["MS_BIND"], None));
         }
         for (inside, target) in &manifest.links {
-            self.push(Syscall::symlink(target, inside));
+            self.push(Syscall::symlink(target, inside).quiet());
+        }
+        for (inside, text) in &manifest.texts {
+            self.push(Syscall::create(inside).saved(FILE).quiet());
+            self.push(Syscall::write_slot(FILE, text).quiet());
         }
     }
 

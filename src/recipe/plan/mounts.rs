@@ -57,7 +57,8 @@ struct Placed {
 pub(super) fn plan(recipe: &Recipe, machine: &Machine, namespaces: &BTreeSet<Namespace>) -> Mounts {
     let mut placed = wanted(recipe, machine, namespaces);
     if recipe.root_change() != RootChange::None {
-        place(&mut placed);
+        let hides = namespaces.contains(&Namespace::User) && recipe.root_change() == RootChange::Pivot;
+        place(&mut placed, hides);
     }
     let mut mounts = Mounts::default();
     for Placed { mount, way, before } in placed {
@@ -119,7 +120,10 @@ fn is_proc(mount: &Mount) -> bool {
 
 /// Decides which mounts come before the root changes: binds, whose source is on the host, and every earlier mount
 /// that meets one of those at the same path or above or below it, so that the order stays true where it matters.
-fn place(placed: &mut [Placed]) {
+///
+/// `hides`: in a user namespace a new proc or sysfs is allowed only where another one is in full view
+/// (mount_too_revealing() of the kernel), and after pivot_root the host's is gone. So these come before, too.
+fn place(placed: &mut [Placed], hides: bool) {
     for at in (0..placed.len()).rev() {
         let (head, later) = placed.split_at_mut(at + 1);
         let Some(this) = head.last_mut() else { continue };
@@ -130,7 +134,9 @@ fn place(placed: &mut [Placed]) {
         };
         let is_bind =
             matches!(this.mount.kind, MountKind::Bind | MountKind::Rbind) || this.way == Way::HostProc;
-        this.before = is_bind || later.iter().any(meets);
+        let needs_sight = hides
+            && matches!(&this.mount.kind, MountKind::Fs(fstype) if fstype == "proc" || fstype == "sysfs");
+        this.before = is_bind || needs_sight || later.iter().any(meets);
     }
 }
 

@@ -111,11 +111,11 @@ fn the_full_container_on_v2_without_root() {
             "unshare CLONE_NEWCGROUP",
             "make every mount private, so that none leaks to the host",
             "bind $ROOTFS on itself, a mount point for pivot_root",
+            "mount proc on $ROOTFS/proc (proc, nosuid nodev noexec)",
             "bind /dev/null on $ROOTFS/dev/null",
             "bind /dev/urandom on $ROOTFS/dev/urandom",
             "sethostname container",
             "pivot_root $ROOTFS, detach the old root, chdir /",
-            PROC,
             "execve ps -A",
         ]
     );
@@ -147,6 +147,20 @@ fn only_what_needs_a_capability_gets_a_user_namespace() {
     }
     let asked = plan_on(&["unshare --user"], &root(), RootPlace::Directory);
     assert_eq!(asked.child[1], Op::MapIds { uid: 0, gid: 0 });
+}
+
+#[test]
+fn in_a_user_namespace_proc_comes_while_the_old_one_is_in_view() {
+    let lines = ["rootfs", "unshare --pid --mount-proc", "pivot_root"];
+    let order = |machine: &Machine| {
+        let ops = inside(&lines, machine);
+        let at = |word: &str| ops.iter().position(|op| op.contains(word)).unwrap();
+        (at("mount proc"), at("pivot_root $ROOTFS"))
+    };
+    let (proc, pivot) = order(&machine(CgroupVersion::V2, 1000));
+    assert!(proc < pivot);
+    let (proc, pivot) = order(&root());
+    assert!(proc > pivot);
 }
 
 #[test]
