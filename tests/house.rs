@@ -3,6 +3,8 @@
 //! The map is in `src/lib.rs`. These tests read the source, so a new arrow is a decision that someone has to write
 //! down here.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test ends where something is not as it must be")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -2,7 +2,6 @@
 
 use super::{Learner, kinds, shelf};
 use crate::lab::file::Need;
-use crate::session::event::Event;
 use crate::session::fake::Fake;
 use crate::session::progress::{At, Progress};
 use crate::session::walk::{Flow, Walk};
