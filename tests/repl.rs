@@ -204,7 +204,8 @@ fn ended_by(signal: nix::sys::signal::Signal, lines: &[&str]) {
     assert!(std::path::Path::new(&root).exists(), "{root} is there while the session lives");
     let pid = nix::unistd::Pid::from_raw(i32::try_from(repl.child.id()).expect("a PID"));
     nix::sys::signal::kill(pid, signal).expect("the program is there");
-    assert_eq!(repl.end().code(), Some(130));
+    let status = repl.end();
+    assert_eq!(status.code(), Some(130), "{status}");
     assert!(!std::path::Path::new(&root).exists(), "{root} is left");
 }
 

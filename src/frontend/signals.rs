@@ -6,6 +6,7 @@
 use std::os::fd::{AsFd, BorrowedFd};
 
 use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{SigSet, Signal, kill};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
@@ -21,29 +22,40 @@ pub fn wait_for(input: BorrowedFd<'_>) -> Option<i32> {
 
 /// Reads a line with the editor. SIGTERM and SIGHUP make it give up, and their number is told.
 ///
-/// The editor listens to SIGINT alone, so a thread of its own waits for the other two and passes them on as that.
+/// The editor waits in read(2) and would start over after any signal. So a thread of its own waits for the two, and
+/// then makes the terminal say "nothing there" (EAGAIN) instead of waiting for a key. SIGWINCH wakes a read that waits
+/// already; one that has not begun yet needs no waking.
 pub fn watched<T>(read: impl FnOnce() -> T) -> (T, Option<i32>) {
     let signals = [Signal::SIGTERM, Signal::SIGHUP].into_iter().collect();
     let (Some(listening), Ok((stop, stopper))) = (listen(&signals), std::io::pipe()) else {
         return (read(), None);
     };
-    let interrupt: SigSet = std::iter::once(Signal::SIGINT).collect();
     std::thread::scope(|scope| {
-        let waiting = scope.spawn(move || {
-            let signal = first_of(&listening, stop.as_fd());
-            if signal.is_some() {
-                // To our own process: it cannot fail for want of permission.
-                let _ = kill(Pid::this(), Signal::SIGINT);
-            }
-            signal
+        // Where no thread can be had, the line is read all the same.
+        let waiting = std::thread::Builder::new().spawn_scoped(scope, move || {
+            let _ = SigSet::all().thread_block();
+            let signal = first_of(&listening, stop.as_fd())?;
+            let _ = waits(false);
+            let _ = kill(Pid::this(), Signal::SIGWINCH);
+            Some(signal)
         });
-        let _ = interrupt.thread_unblock();
         let line = read();
-        let _ = interrupt.thread_block();
         // The end of the pipe wakes the thread.
         drop(stopper);
-        (line, waiting.join().ok().flatten())
+        let signal = waiting.ok().and_then(|thread| thread.join().ok().flatten());
+        if signal.is_some() {
+            let _ = waits(true);
+        }
+        (line, signal)
     })
+}
+
+/// Whether a read of the terminal waits for a key.
+fn waits(waits: bool) -> nix::Result<()> {
+    let stdin = std::io::stdin();
+    let mut flags = OFlag::from_bits_retain(fcntl(&stdin, FcntlArg::F_GETFL)?);
+    flags.set(OFlag::O_NONBLOCK, !waits);
+    fcntl(&stdin, FcntlArg::F_SETFL(flags)).map(drop)
 }
 
 fn listen(signals: &SigSet) -> Option<SignalFd> {
