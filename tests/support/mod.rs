@@ -2,6 +2,10 @@
 
 #![allow(dead_code, reason = "every test binary uses its own part")]
 
+pub(crate) mod picture;
+pub(crate) mod screen;
+mod window;
+
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};

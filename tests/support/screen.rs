@@ -1,0 +1,351 @@
+//! A program at a terminal, driven key by key: a real pseudo-terminal of a size, the keys that are pressed, and the
+//! picture that comes of it.
+//!
+//! Nothing here waits for time to pass. [`Screen::wait`] ends when the picture is as it should be, and
+//! [`Screen::settle`] when the program waits for a key and everything it wrote is on the screen. The limits are only
+//! there so that a test that fails also ends.
+
+#![allow(clippy::expect_used, clippy::panic, reason = "a test's helper fails it like the test itself")]
+
+use std::io::{ErrorKind, Write};
+use std::os::fd::AsFd;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus};
+use std::time::{Duration, Instant};
+
+use nix::fcntl::OFlag;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::termios::{Termios, tcgetattr};
+
+use super::picture::{Row, Style, joined};
+use super::window::{Shown, Window};
+
+/// How long the program may take for one thing. Generous: nothing here measures time.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The editor says this to the terminal each time it begins to read a line.
+const READS: &[u8] = b"\x1b[?2004h";
+
+/// Enter, as the key sends it.
+pub(crate) const ENTER: &str = "\r";
+/// Ctrl-C.
+pub(crate) const CTRL_C: &str = "\x03";
+/// Ctrl-D.
+pub(crate) const CTRL_D: &str = "\x04";
+
+/// What a program is started with.
+pub(crate) struct Seat {
+    columns: u16,
+    rows: u16,
+    home: Option<PathBuf>,
+    env: Vec<(String, Option<String>)>,
+}
+
+impl Seat {
+    /// A terminal of this size, an empty home, colours and UTF-8.
+    pub(crate) fn new(columns: u16, rows: u16) -> Self {
+        Self { columns, rows, home: None, env: Vec::new() }
+    }
+
+    /// With this home, so that a second session finds what the first one kept.
+    pub(crate) fn home(mut self, home: &Path) -> Self {
+        self.home = Some(home.to_owned());
+        self
+    }
+
+    /// With this variable.
+    pub(crate) fn env(mut self, name: &str, value: &str) -> Self {
+        self.env.push((name.to_owned(), Some(value.to_owned())));
+        self
+    }
+
+    /// Without this variable.
+    pub(crate) fn without(mut self, name: &str) -> Self {
+        self.env.push((name.to_owned(), None));
+        self
+    }
+
+    /// rlab, with these words, as the session leader of its terminal: Ctrl-C and a hang-up reach it as they do from a
+    /// terminal's window.
+    pub(crate) fn start(self, words: &[&str]) -> Screen {
+        let home = tempfile::tempdir().expect("a directory");
+        let at = self.home.clone().unwrap_or_else(|| home.path().to_owned());
+        // util-linux's (or BusyBox's) setsid makes the session and then becomes the program: the same PID.
+        let mut command = Command::new("setsid");
+        command.arg("-c").arg(env!("CARGO_BIN_EXE_rlab")).args(words);
+        command
+            .env("HOME", &at)
+            .env("XDG_STATE_HOME", at.join("state"))
+            .env("TERM", "xterm-256color")
+            .env("LC_ALL", "C.UTF-8");
+        for name in ["NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "COLUMNS", "LINES"] {
+            command.env_remove(name);
+        }
+        for (name, value) in &self.env {
+            match value {
+                Some(value) => command.env(name, value),
+                None => command.env_remove(name),
+            };
+        }
+        let (child, window) = Window::open(command, self.columns, self.rows);
+        Screen { child, window, pressed: 0, from: 0, home }
+    }
+}
+
+/// A program at its terminal.
+pub(crate) struct Screen {
+    child: Child,
+    window: Window,
+    /// Where in the bytes the last key was pressed, and the row of the cursor then.
+    pressed: usize,
+    from: usize,
+    home: tempfile::TempDir,
+}
+
+impl Screen {
+    /// rlab at a terminal of this size.
+    pub(crate) fn start(columns: u16, rows: u16, words: &[&str]) -> Self {
+        Seat::new(columns, rows).start(words)
+    }
+
+    /// The program's PID.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// The home that is only this program's, unless the seat named another.
+    pub(crate) fn home(&self) -> &Path {
+        self.home.path()
+    }
+
+    /// Presses keys.
+    pub(crate) fn press(&mut self, keys: &str) {
+        self.press_bytes(keys.as_bytes());
+    }
+
+    /// Presses what is no text.
+    pub(crate) fn press_bytes(&mut self, keys: &[u8]) {
+        {
+            let shown = self.window.shown();
+            (self.pressed, self.from) = (shown.bytes.len(), shown.picture.cursor().0);
+        }
+        let until = Instant::now() + PATIENCE;
+        let mut rest = keys;
+        while !rest.is_empty() {
+            match self.window.keys().write(rest) {
+                Ok(written) => rest = &rest[written..],
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    self.insist(until, "the program takes no keys");
+                    let mut fds = [PollFd::new(self.window.keys().as_fd(), PollFlags::POLLOUT)];
+                    let _ = poll(&mut fds, PollTimeout::from(100u8));
+                }
+                Err(error) => panic!("the terminal takes no keys: {error}"),
+            }
+        }
+    }
+
+    /// Types a line, presses Enter, waits until the program asks for the next one, and gives what was shown.
+    pub(crate) fn line(&mut self, text: &str) -> String {
+        self.press(&format!("{text}{ENTER}"));
+        self.prompt();
+        self.since()
+    }
+
+    /// Waits until the editor reads a line that it did not read when the last key was pressed.
+    pub(crate) fn prompt(&mut self) {
+        let pressed = self.pressed;
+        self.until("no prompt", |shown| {
+            shown.picture.editing() && shown.bytes[pressed..].windows(READS.len()).any(|piece| piece == READS)
+        });
+        self.settle();
+    }
+
+    /// What was shown since the last key, from the row on in which the cursor stood.
+    pub(crate) fn since(&self) -> String {
+        joined(&self.window.shown().picture.rows(self.from))
+    }
+
+    /// Waits until this was shown since the last key.
+    pub(crate) fn see(&mut self, text: &str) {
+        let from = self.from;
+        self.until(&format!("never saw {text:?}"), |shown| joined(&shown.picture.rows(from)).contains(text));
+    }
+
+    /// Waits until the picture, scrollback included, is so.
+    pub(crate) fn wait(&mut self, what: &str, is_so: impl Fn(&[Row]) -> bool) {
+        self.until(what, |shown| is_so(&shown.picture.rows(0)));
+    }
+
+    fn until(&mut self, what: &str, is_so: impl Fn(&mut Shown) -> bool) {
+        let until = Instant::now() + PATIENCE;
+        let mut shown = self.window.shown();
+        while !is_so(&mut shown) {
+            if shown.closed || Instant::now() > until {
+                let ended = if shown.closed { " before the program closed the terminal" } else { "" };
+                let rows = shown.picture.rows(0);
+                drop(shown);
+                panic!("{what}{ended}:\n{}", tail(&rows));
+            }
+            shown = self.window.changed(shown);
+        }
+    }
+
+    fn insist(&self, until: Instant, what: &str) {
+        assert!(Instant::now() < until, "{what}:\n{}", tail(&self.rows()));
+    }
+
+    /// Waits until the program has read every key, waits for another one, and all that it wrote is on the screen.
+    pub(crate) fn settle(&self) {
+        let until = Instant::now() + PATIENCE;
+        let (mut bytes, mut quiet) = (0, 0);
+        while quiet < 4 {
+            self.insist(until, "the program does not come to rest");
+            let rests = !self.unread() && waits(self.pid());
+            let now = self.window.shown().bytes.len();
+            quiet = if rests && now == bytes { quiet + 1 } else { 0 };
+            bytes = now;
+            // The kernel carries bytes from one end of a terminal to the other when it finds the time.
+            std::thread::sleep(Duration::from_millis(4));
+        }
+    }
+
+    /// Whether keys were pressed that the program has not read yet.
+    fn unread(&self) -> bool {
+        let path = format!("/proc/{}/fd/0", self.pid());
+        let options = OFlag::O_RDONLY | OFlag::O_NOCTTY | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
+        let Ok(end) = nix::fcntl::open(path.as_str(), options, nix::sys::stat::Mode::empty()) else {
+            return false;
+        };
+        let mut fds = [PollFd::new(end.as_fd(), PollFlags::POLLIN)];
+        poll(&mut fds, PollTimeout::ZERO).is_ok_and(|ready| ready > 0)
+    }
+
+    /// Every row, scrollback included, without the empty ones at the end.
+    pub(crate) fn rows(&self) -> Vec<Row> {
+        let mut rows = self.window.shown().picture.rows(0);
+        while rows.last().is_some_and(|row| row.text.is_empty()) {
+            rows.pop();
+        }
+        rows
+    }
+
+    /// All that was ever shown and not overwritten, a line that the terminal broke in one piece.
+    pub(crate) fn text(&self) -> String {
+        joined(&self.rows())
+    }
+
+    /// The bytes that the program has written.
+    pub(crate) fn bytes(&self) -> Vec<u8> {
+        self.window.shown().bytes.clone()
+    }
+
+    /// Where the cursor stands: row (from the top of the scrollback) and column, from 0.
+    pub(crate) fn cursor(&self) -> (usize, usize) {
+        self.window.shown().picture.cursor()
+    }
+
+    /// The row in which the cursor stands.
+    pub(crate) fn cursor_row(&self) -> Row {
+        let mut shown = self.window.shown();
+        let (row, _) = shown.picture.cursor();
+        shown.picture.rows(row).swap_remove(0)
+    }
+
+    /// How the last row that has this text shows it.
+    pub(crate) fn style_of(&self, text: &str) -> Style {
+        let rows = self.rows();
+        let row = rows.iter().rev().find(|row| row.text.contains(text));
+        let row = row.unwrap_or_else(|| panic!("{text:?} is not shown:\n{}", tail(&rows)));
+        row.style_of(text).unwrap_or_else(|| panic!("{text:?} has several looks: {}", row.styled()))
+    }
+
+    /// Makes the window another size, as a learner does with the mouse.
+    pub(crate) fn resize(&mut self, columns: u16, rows: u16) {
+        let shown = self.window.shown();
+        (self.pressed, self.from) = (shown.bytes.len(), shown.picture.cursor().0);
+        drop(shown);
+        self.window.resize(columns, rows);
+    }
+
+    /// The modes of the terminal.
+    pub(crate) fn termios(&self) -> Termios {
+        tcgetattr(self.window.keys()).expect("the modes of the terminal")
+    }
+
+    /// The process group that has the terminal.
+    pub(crate) fn foreground(&self) -> i32 {
+        nix::unistd::tcgetpgrp(self.window.keys()).expect("a process group").as_raw()
+    }
+
+    /// Closes the window.
+    pub(crate) fn hang_up(&mut self) {
+        self.window.close();
+    }
+
+    /// Waits for the program's end.
+    pub(crate) fn end(&mut self) -> ExitStatus {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            if let Some(status) = self.child.try_wait().expect("the program can be waited for") {
+                // What it wrote last is still on its way.
+                let mut shown = self.window.shown();
+                while self.window.is_open() && !shown.closed && Instant::now() < until {
+                    shown = self.window.changed(shown);
+                }
+                drop(shown);
+                return status;
+            }
+            self.insist(until, "the program does not end");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// Leaves with Ctrl-D, and holds that the terminal is as a shell wants it and nothing is left on the machine.
+    pub(crate) fn leave(mut self) -> String {
+        self.press(CTRL_D);
+        let status = self.end();
+        assert!(status.success(), "{status}:\n{}", tail(&self.rows()));
+        assert_eq!(self.window.shown().picture.odd(), Vec::<&str>::new());
+        assert_eq!(super::left_by(self.pid()), Vec::<String>::new());
+        self.text()
+    }
+}
+
+impl Drop for Screen {
+    fn drop(&mut self) {
+        // Of a test that failed; the end of a session leader ends what is in front at its terminal.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Whether the main thread of a process waits for something to read: proc(5), `/proc/PID/syscall`.
+fn waits(pid: u32) -> bool {
+    let calls = [
+        libc::SYS_read,
+        libc::SYS_ppoll,
+        libc::SYS_pselect6,
+        libc::SYS_epoll_pwait,
+        #[cfg(target_arch = "x86_64")]
+        libc::SYS_poll,
+        #[cfg(target_arch = "x86_64")]
+        libc::SYS_select,
+        #[cfg(target_arch = "x86_64")]
+        libc::SYS_epoll_wait,
+    ];
+    // A kernel that does not tell leaves it to the bytes.
+    let Ok(told) = std::fs::read_to_string(format!("/proc/{pid}/syscall")) else { return true };
+    told.split(' ')
+        .next()
+        .and_then(|number| number.parse().ok())
+        .is_some_and(|number| calls.contains(&number))
+}
+
+/// The last rows, for a test that fails.
+fn tail(rows: &[Row]) -> String {
+    let from = rows.len().saturating_sub(60);
+    rows[from..]
+        .iter()
+        .map(|row| format!("  | {}{}\n", row.text, if row.wrapped { " ↩" } else { "" }))
+        .collect()
+}
