@@ -10,7 +10,7 @@ use std::time::Instant;
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::signal::{Signal, kill};
+use nix::sys::signal::{Signal, kill, killpg};
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
 use nix::unistd::Pid;
 
@@ -334,7 +334,9 @@ impl Process {
             }
             if let Some(signal) = interrupts.as_mut().and_then(|interrupts| interrupts.take()) {
                 interrupted = Some(signal);
-                // PID 1 of a namespace ignores SIGINT; the learner means it.
+                // PID 1 of a namespace ignores SIGINT; the learner means it. The shell of a line on the host has
+                // children, and nobody would end them after it: all are in the group that it leads.
+                let _ = killpg(Pid::from_raw(self.pid()), Signal::SIGKILL);
                 let _ = self.signal(libc::SIGKILL);
             }
         }

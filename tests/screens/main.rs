@@ -13,3 +13,6 @@
 mod support;
 
 mod course;
+mod interrupts;
+mod shell;
+mod words;

@@ -160,6 +160,17 @@ impl Screen {
         self.settle();
     }
 
+    /// Waits until the cursor stands below the row of the last key, after a prompt that ends so. For programs that do
+    /// not tell when they read a line.
+    pub(crate) fn asks(&mut self, sign: &str) {
+        let from = self.from;
+        self.until(&format!("no prompt {sign:?}"), |shown| {
+            let (row, column) = shown.picture.cursor();
+            let text = &shown.picture.rows(row)[0].text;
+            row > from && text.ends_with(sign) && text.chars().count() <= column
+        });
+    }
+
     /// What was shown since the last key, from the row on in which the cursor stood.
     pub(crate) fn since(&self) -> String {
         joined(&self.window.shown().picture.rows(self.from))
@@ -188,6 +199,20 @@ impl Screen {
             }
             shown = self.window.changed(shown);
         }
+    }
+
+    /// Waits until something is so that no byte of the program tells.
+    pub(crate) fn until_so(&self, what: &str, is_so: impl Fn(&Self) -> bool) {
+        let until = Instant::now() + PATIENCE;
+        while !is_so(self) {
+            self.insist(until, what);
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+
+    /// Whether the editor reads a line.
+    pub(crate) fn reads(&self) -> bool {
+        self.window.shown().picture.editing()
     }
 
     fn insist(&self, until: Instant, what: &str) {
@@ -306,6 +331,7 @@ impl Screen {
         let status = self.end();
         assert!(status.success(), "{status}:\n{}", tail(&self.rows()));
         assert_eq!(self.window.shown().picture.odd(), Vec::<&str>::new());
+        assert_eq!(&self.termios(), self.window.modes(), "the modes of the terminal are not as they were");
         assert_eq!(super::left_by(self.pid()), Vec::<String>::new());
         self.text()
     }

@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use nix::fcntl::{FcntlArg, FdFlag, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::termios::{Termios, tcgetattr};
 
 use super::picture::Picture;
 
@@ -45,6 +46,8 @@ pub(super) struct Window {
     /// Our end of the terminal; `None` once it is closed.
     terminal: Option<File>,
     shared: Arc<Shared>,
+    /// The modes of the terminal before anything ran at it.
+    modes: Termios,
     /// The reader, and what wakes it when the window is closed.
     reader: Option<(JoinHandle<()>, PipeWriter)>,
 }
@@ -59,6 +62,7 @@ impl Window {
             fcntl(end, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC)).expect("a flag of our own descriptor");
         }
         fcntl(&pty.master, FcntlArg::F_SETFL(OFlag::O_RDWR | OFlag::O_NONBLOCK)).expect("the same");
+        let modes = tcgetattr(&pty.slave).expect("the modes of the terminal");
         let end = || Stdio::from(pty.slave.try_clone().expect("the terminal's other end"));
         let child = command.stdin(end()).stdout(end()).stderr(end()).spawn().expect("the program starts");
         // The command has copies of the descriptors: with them open nobody would ever see the other end hang up.
@@ -71,12 +75,16 @@ impl Window {
             let (shared, terminal) = (Arc::clone(&shared), terminal.try_clone().expect("the terminal"));
             std::thread::spawn(move || read(&shared, terminal, &stopped))
         };
-        (child, Self { terminal: Some(terminal), shared, reader: Some((reader, stop)) })
+        (child, Self { terminal: Some(terminal), shared, modes, reader: Some((reader, stop)) })
     }
 
     /// Where keys are written.
     pub(super) fn keys(&self) -> &File {
         self.terminal.as_ref().expect("the window is open")
+    }
+
+    pub(super) fn modes(&self) -> &Termios {
+        &self.modes
     }
 
     pub(super) fn is_open(&self) -> bool {

@@ -1,0 +1,165 @@
+//! `shell`: a real shell inside with the terminal for itself, and the learner's terminal as it was before.
+
+use std::path::Path;
+
+use crate::support::can_run_labs;
+use crate::support::screen::{CTRL_C, CTRL_D, ENTER, Screen};
+
+const CTRL_Z: &str = "\x1a";
+
+/// A session with a container that is ready to go into.
+fn ready() -> Screen {
+    let mut screen = Screen::start(80, 24, &["play"]);
+    screen.prompt();
+    for line in ["rootfs busybox", "chroot", "unshare --pid --mount-proc"] {
+        screen.line(line);
+    }
+    screen
+}
+
+/// Types a line to the shell inside and waits for its next prompt.
+fn inside(screen: &mut Screen, line: &str) -> String {
+    screen.press(&format!("{line}{ENTER}"));
+    screen.asks("#");
+    screen.since()
+}
+
+#[test]
+fn in_and_out_ten_times_the_terminal_is_the_same() {
+    if !can_run_labs() {
+        return;
+    }
+    let mut screen = ready();
+    let (modes, foreground) = (screen.termios(), screen.foreground());
+    for round in 0..10 {
+        inside(&mut screen, "shell");
+        assert_ne!(screen.foreground(), foreground, "the shell has the terminal");
+        // The answer can only come from inside: the shell's arithmetic and its PID.
+        let told = inside(&mut screen, &format!("echo $((6 * 7 + {round})) is $$"));
+        assert!(told.contains(&format!("\n{} is 1\n", 42 + round)), "{told}");
+        // Whatever it does to the terminal.
+        screen.press(&format!("stty -echo -icrnl min 7{ENTER}"));
+        screen.asks("#");
+        screen.press(if round % 2 == 0 { CTRL_D } else { "exit\n" });
+        screen.prompt();
+        assert_eq!(screen.termios(), modes, "round {round}");
+        assert_eq!(screen.foreground(), foreground, "round {round}");
+        assert!(screen.line("ls /").contains("\n  proc\n"));
+    }
+    screen.leave();
+}
+
+#[test]
+fn a_shell_that_is_killed_gives_the_terminal_back() {
+    if !can_run_labs() {
+        return;
+    }
+    let mut screen = ready();
+    let (modes, foreground) = (screen.termios(), screen.foreground());
+    inside(&mut screen, "shell");
+    // It edits a line with modes of its own now. Killed from the host, it cannot set them back.
+    let shell = screen.foreground();
+    screen.press("half a li");
+    screen.see("half a li");
+    assert_ne!(screen.termios(), modes);
+    nix::sys::signal::kill(nix::unistd::Pid::from_raw(shell), nix::sys::signal::Signal::SIGKILL).unwrap();
+    screen.prompt();
+    assert_eq!(screen.termios(), modes);
+    assert_eq!(screen.foreground(), foreground);
+    assert!(screen.since().contains("SIGKILL"), "{}", screen.since());
+    screen.leave();
+}
+
+#[test]
+fn a_shell_that_dies_inside_gives_the_terminal_back() {
+    if !can_run_labs() {
+        return;
+    }
+    let mut screen = ready();
+    for line in ["drop unshare", "mount --bind /dev/urandom /dev/urandom", "cgroup memory.max=7M"] {
+        screen.line(line);
+    }
+    let (modes, foreground) = (screen.termios(), screen.foreground());
+    inside(&mut screen, "shell");
+    screen.press(&format!("stty -echo; kill -9 $${ENTER}"));
+    screen.prompt();
+    assert!(screen.since().contains("SIGKILL"), "{}", screen.since());
+    assert_eq!((screen.termios(), screen.foreground()), (modes.clone(), foreground));
+    // By the kernel, at the limit.
+    inside(&mut screen, "shell");
+    screen.press(&format!("data=$(head -c 7500000 /dev/urandom){ENTER}"));
+    screen.prompt();
+    assert!(screen.since().contains("oom_kill 0 → 1"), "{}", screen.since());
+    assert_eq!((screen.termios(), screen.foreground()), (modes, foreground));
+    screen.leave();
+}
+
+#[test]
+fn ctrl_c_and_ctrl_z_go_to_what_runs_in_the_shell() {
+    if !can_run_labs() {
+        return;
+    }
+    let mut screen = ready();
+    inside(&mut screen, "shell");
+    screen.press(&format!("echo go; sleep 1000{ENTER}"));
+    screen.see("\ngo\n");
+    screen.press(CTRL_C);
+    screen.asks("#");
+    let told = inside(&mut screen, "echo status $?");
+    assert!(told.contains("\nstatus 130\n"), "{told}");
+
+    screen.press(&format!("echo on; sleep 1000{ENTER}"));
+    screen.see("\non\n");
+    screen.press(CTRL_Z);
+    screen.asks("#");
+    let told = inside(&mut screen, "jobs");
+    assert!(told.contains("Stopped") && told.contains("sleep 1000"), "{told}");
+    let told = inside(&mut screen, "kill -9 %1; wait; echo gone $((1 + 1))");
+    assert!(told.contains("gone 2"), "{told}");
+
+    // Ctrl-C on a line of its own is the shell's too, and ends nothing.
+    screen.press("never run");
+    screen.see("never run");
+    screen.press(CTRL_C);
+    screen.asks("#");
+    let told = inside(&mut screen, "echo $$ still");
+    assert!(told.contains("1 still"), "{told}");
+    screen.press(CTRL_D);
+    screen.prompt();
+    screen.leave();
+}
+
+#[test]
+fn the_shell_learns_of_the_window_and_says_where_one_is() {
+    if !can_run_labs() {
+        return;
+    }
+    let mut screen = ready();
+    let host = screen.line("!pwd");
+    inside(&mut screen, "shell");
+    let prompt = screen.cursor_row().text;
+    assert!(prompt.contains("chroot+pid"), "{prompt:?} does not say where one is");
+    assert!(!host.contains(&prompt));
+    let size = |screen: &mut Screen| inside(screen, "stty size");
+    assert!(size(&mut screen).contains("\n24 80\n"));
+    screen.resize(100, 30);
+    assert!(size(&mut screen).contains("\n30 100\n"));
+    screen.press(CTRL_D);
+    screen.prompt();
+    screen.leave();
+}
+
+#[test]
+fn a_window_that_is_closed_ends_the_shell_too() {
+    if !can_run_labs() {
+        return;
+    }
+    let mut screen = ready();
+    inside(&mut screen, "shell");
+    let shell = screen.foreground();
+    inside(&mut screen, "sleep 1000 &");
+    screen.hang_up();
+    screen.end();
+    assert!(!Path::new(&format!("/proc/{shell}")).exists(), "the shell lives on");
+    assert_eq!(crate::support::left_by(screen.pid()), Vec::<String>::new());
+}
