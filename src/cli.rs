@@ -75,10 +75,17 @@ pub enum Mode {
         /// Lab, and step by id or number.
         #[arg(value_name = "LAB[:STEP]")]
         at: String,
+        /// Show names for what changes from run to run (PIDs, namespace ids, paths…), for a recording.
+        #[arg(long)]
+        masked: bool,
     },
     /// The REPL with no lab: every line works, nothing is asked.
     #[command(after_help = "Examples:\n  rlab play\n  printf 'rootfs\\nchroot\\nls /\\n' | rlab play")]
-    Play,
+    Play {
+        /// Show names for what changes from run to run (PIDs, namespace ids, paths…), for a recording.
+        #[arg(long)]
+        masked: bool,
+    },
     /// List the labs.
     #[command(after_help = "Examples:\n  rlab list\n  rlab list --format json")]
     List {

@@ -43,10 +43,14 @@ fn run(cli: Cli, terminal: &mut Terminal) -> Result<u8> {
     let Cli { mode, global } = cli;
     let exit = match mode {
         None => repl::run(&Begin::Resume, shelf(&global)?, &mut Real::default(), terminal)?,
-        Some(Mode::Start { at }) => {
+        Some(Mode::Start { at, masked }) => {
+            terminal.mask(masked);
             repl::run(&Begin::At(at), shelf(&global)?, &mut Real::default(), terminal)?
         }
-        Some(Mode::Play) => repl::run(&Begin::Play, shelf(&global)?, &mut Real::default(), terminal)?,
+        Some(Mode::Play { masked }) => {
+            terminal.mask(masked);
+            repl::run(&Begin::Play, shelf(&global)?, &mut Real::default(), terminal)?
+        }
         Some(Mode::List { format }) => labs::list(format, &course(global.labs.as_deref())?, terminal),
         Some(Mode::Run(args)) => script::run(&args, shelf(&global)?, &mut Real::default(), terminal)?,
         Some(Mode::Exec(args)) => return exec::run(&args, terminal),

@@ -22,6 +22,7 @@ use crate::session::event::Event;
 use crate::session::progress::Progress;
 use crate::session::shelf::Shelf;
 use crate::session::walk::{Flow, Walk};
+use crate::session::world::World as _;
 
 /// Bytes of one line from a pipe; the grammar refuses longer ones, so no more is kept.
 const LINE_LIMIT: u64 = (64 << 10) + 2;
@@ -76,7 +77,11 @@ pub fn run(begin: &Begin, shelf: Box<dyn Shelf>, world: &mut Real, terminal: &mu
         Begin::Resume => Walk::resume(shelf, progress.clone()),
         Begin::At(_) | Begin::Play => Walk::play(shelf).remembering(progress.clone()),
     };
-    let teller = Teller::new(terminal.look());
+    let mut teller = Teller::new(terminal.look());
+    if let Some(mask) = teller.mask() {
+        mask.machine(world.machine());
+        mask.host(&world.host_state()?);
+    }
     let history = state.history();
     let mut session = Session {
         walk,

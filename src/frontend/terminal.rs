@@ -67,6 +67,11 @@ impl Terminal {
         self.gone
     }
 
+    /// Whether names stand for what changes from run to run.
+    pub const fn mask(&mut self, masked: bool) {
+        self.look.masked = masked;
+    }
+
     /// The width may have changed since the last line.
     pub fn measure(&mut self) -> usize {
         self.look.width = width(self.out_is_terminal);

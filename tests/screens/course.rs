@@ -50,6 +50,25 @@ fn by_enter_alone(columns: u16) {
 }
 
 #[test]
+fn two_masked_sessions_draw_the_same_picture() {
+    if !can_run_labs() {
+        return;
+    }
+    let picture = || {
+        let mut screen = Screen::start(80, 24, &["start", "memory-cgroup", "--masked"]);
+        screen.prompt();
+        while ghost(&screen.cursor_row()).is_some_and(|line| !line.starts_with("start ")) {
+            screen.line("");
+        }
+        screen.line("map");
+        screen.leave()
+    };
+    let first = picture();
+    assert!(first.contains("<pid-1> on the host"), "{first}");
+    assert_eq!(first, picture());
+}
+
+#[test]
 fn enter_alone_walks_the_course_at_40_columns() {
     by_enter_alone(40);
 }
