@@ -202,6 +202,7 @@ impl Session<'_> {
                     let width = self.terminal.measure();
                     self.teller.set_width(width);
                     self.over = text.trim().is_empty() && can_go_up(look);
+                    self.teller.typed();
                     if self.line(&text) == Flow::Quit {
                         return Ok(Exit::Ok);
                     }

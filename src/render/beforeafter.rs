@@ -15,6 +15,7 @@ const SHOWN: usize = 6;
 /// Both sides; the calls of `after` first.
 pub(super) fn before_after(before: Option<&Outcome>, after: &Outcome, pen: &Pen<'_>) -> Text {
     let mut text = calls::calls(&after.calls, pen);
+    text.gap();
     let Some(before) = before else {
         text.push(head(&after.command).with(Role::Plain, format!("   {}", told(after))));
         text.append_indented(one_side(side(after, None, Sign::Added, pen), pen), MARGIN);

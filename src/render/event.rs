@@ -43,8 +43,8 @@ fn told(event: &Event, pen: &Pen<'_>) -> Text {
         Event::ProbedBefore(_) => Text::new(),
         Event::BeforeAfter { before, after } => beforeafter::before_after(before.as_ref(), after, pen),
         Event::Judged(what) => verdicts::verdicts(what, pen),
-        Event::StepDone { graded, why, solved_for } => {
-            page::done(graded.as_ref(), why.as_deref(), *solved_for, pen)
+        Event::StepDone { step, graded, why, solved_for } => {
+            page::done(*step, graded.as_ref(), why.as_deref(), *solved_for, pen)
         }
         Event::StepFailed => Line::indented(1, 3)
             .with(Role::Bad, "the step is not complete: a check above does not hold")

@@ -92,7 +92,7 @@ fn question(predict: &Predict, pen: &Pen<'_>) -> Text {
         })
         .collect();
     if choices.is_empty() {
-        return ask.with(Role::Dim, "   (a number)").into();
+        return ask.with(Role::Dim, "   (type a number)").into();
     }
     let whole = 1 + ask.width() + choices.iter().map(|choice| 3 + choice.width()).sum::<usize>();
     let mut text = Text::new();
@@ -105,28 +105,55 @@ fn question(predict: &Predict, pen: &Pen<'_>) -> Text {
     } else {
         text.push(ask);
         text.lines.extend(choices);
+        text.push(Line::indented(10, 10).with(Role::Dim, "type a number, or just go on"));
     }
     text
 }
 
-/// A step is done.
-pub(super) fn done(graded: Option<&Graded>, why: Option<&str>, solved_for: bool, pen: &Pen<'_>) -> Text {
+/// A step is done: that it is, how the prediction came out, and why.
+pub(super) fn done(
+    (number, of): (usize, usize),
+    graded: Option<&Graded>,
+    why: Option<&str>,
+    solved_for: bool,
+    pen: &Pen<'_>,
+) -> Text {
     let mut text = Text::new();
-    if solved_for {
-        text.push(Line::indented(3, 3).with(Role::Dim, "solved by rlab"));
-    }
+    let who = if solved_for { ", solved by rlab" } else { "" };
+    let mut line = Line::indented(1, 3).with(Role::Good, if pen.look.plain { "done:" } else { "Done" });
+    line.pad_to(DONE);
+    text.push(line.with(Role::Plain, format!("step {number} of {of}{who}")));
     if let Some(graded) = graded {
-        let line = Line::indented(3, 5);
-        text.push(if graded.agrees {
-            line.with(Role::Good, "as predicted").with(Role::Plain, format!(": {}", graded.right))
-        } else {
-            line.with(Role::Bad, "not as predicted")
-                .with(Role::Plain, format!(": you said {}; it is {}", graded.said, graded.right))
-        });
+        text.append(self::graded(graded));
     }
     if let Some(why) = why {
         text.append(self::why(why, pen));
     }
+    text
+}
+
+/// Column of what stands beside `Done`, as beside `Killed`.
+const DONE: usize = 9;
+
+/// What was predicted and what happened, without reproach: that is what a prediction is for.
+fn graded(graded: &Graded) -> Text {
+    let mut text = Text::new();
+    let mut row = |label: &str, role: Role, what: &str| {
+        let mut line = Line::indented(3, 19).with(Role::Dim, label);
+        line.pad_to(16);
+        for span in markdown(what).lines.into_iter().flat_map(|line| line.spans) {
+            line.push(if span.role == Role::Plain { role } else { span.role }, span.text);
+        }
+        text.push(line);
+    };
+    if graded.agrees {
+        row("as predicted:", Role::Good, &graded.right);
+        return text;
+    }
+    row("you predicted:", Role::Plain, &graded.said);
+    let seen =
+        if graded.close { format!("{}, so you were close", graded.right) } else { graded.right.clone() };
+    row("in fact:", Role::Strong, &seen);
     text
 }
 

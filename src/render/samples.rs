@@ -275,10 +275,12 @@ pub(super) fn all(v: Volatile) -> Vec<Event> {
             ),
         ]),
         Event::StepDone {
+            step: (3, 6),
             graded: Some(Graded {
-                said: "only its own".to_owned(),
+                said: "every process of the machine".to_owned(),
                 right: "only its own".to_owned(),
-                agrees: true,
+                agrees: false,
+                close: false,
             }),
             why: Some("Because the kernel counts *per namespace*.\n\nAnd a second paragraph.".to_owned()),
             solved_for: true,

@@ -37,6 +37,11 @@ impl Teller {
         self.look.width = width;
     }
 
+    /// The learner typed something: whatever was told last, the cursor stands below a line that is not empty.
+    pub fn typed(&mut self) {
+        self.gap = false;
+    }
+
     /// The text of one event, each line ended. An empty line stands before whatever begins something new.
     pub fn tell(&mut self, what: &Event) -> String {
         let mut out = match what {
@@ -52,6 +57,9 @@ impl Teller {
         }
         if begins(what) && !self.gap {
             out.insert(0, '\n');
+        }
+        if ends(what) && !out.ends_with("\n\n") {
+            out.push('\n');
         }
         self.gap = out == "\n" || out.ends_with("\n\n");
         out
@@ -94,7 +102,7 @@ impl Teller {
     }
 }
 
-/// Whether the event begins something new.
+/// Whether the event begins something new: an empty line stands before it, so that the eye finds it.
 const fn begins(what: &Event) -> bool {
     matches!(
         what,
@@ -103,6 +111,26 @@ const fn begins(what: &Event) -> bool {
             | Event::StepBegins { .. }
             | Event::Line { .. }
             | Event::LabDone { .. }
+            | Event::Judged(_)
+            | Event::StepDone { .. }
+    )
+}
+
+/// Whether the event is something to read at leisure: an empty line keeps it off the prompt.
+const fn ends(what: &Event) -> bool {
+    matches!(
+        what,
+        Event::StepDone { .. }
+            | Event::LabDone { .. }
+            | Event::Hint { .. }
+            | Event::Why(_)
+            | Event::Help(_)
+            | Event::Labs(_)
+            | Event::Map { .. }
+            | Event::Recipe(_)
+            | Event::Status { .. }
+            | Event::Ablated(_)
+            | Event::Trouble(_)
     )
 }
 

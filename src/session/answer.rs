@@ -40,17 +40,20 @@ impl Walk {
         let at = self.at.as_ref()?;
         let said = at.visit.said.clone()?;
         let question = at.step().predict.as_ref()?;
-        let (right, agrees) = match question.answer {
+        let (right, agrees, close) = match question.answer {
             Answer::Choice(n) => {
                 let right = question.choices.get(n.checked_sub(1)?)?.clone();
-                (right, u64::try_from(n).is_ok_and(|n| n == said.number))
+                (right, u64::try_from(n).is_ok_and(|n| n == said.number), false)
             }
             Answer::Measured(measure) => {
                 let value = at.visit.outcomes.iter().rev().find_map(|outcome| measured(measure, outcome))?;
-                (value.to_string(), value == said.number)
+                let agrees = value == said.number;
+                // Nobody counts a living machine's processes in advance: near is good enough to be told so.
+                let close = !agrees && counts(measure) && value.abs_diff(said.number) <= value / 10;
+                (value.to_string(), agrees, close)
             }
         };
-        Some(Graded { said: said.text, right, agrees })
+        Some(Graded { said: said.text, right, agrees, close })
     }
 }
 
@@ -76,6 +79,11 @@ fn read(question: &Predict, text: &str) -> Result<Said> {
                 .hint(format!("type a number: {}", choices.join(", "))))
         }
     }
+}
+
+/// Whether the number is a count, of which one can be nearly right. A status or a process id is right or not.
+const fn counts(measure: Measure) -> bool {
+    matches!(measure, Measure::ProcessesSeen | Measure::OomKill)
 }
 
 /// The number that an outcome shows.

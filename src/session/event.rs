@@ -34,6 +34,8 @@ pub struct Graded {
     pub right: String,
     /// Whether they agree.
     pub agrees: bool,
+    /// Whether a number that does not agree is within a tenth of what was measured.
+    pub close: bool,
 }
 
 /// One thing to tell.
@@ -109,6 +111,8 @@ pub enum Event {
     Judged(Vec<Verdict>),
     /// All checks of the step hold for the first time.
     StepDone {
+        /// Number of the step, from 1, and how many the lab has.
+        step: (usize, usize),
         /// How the prediction came out, if there was one.
         graded: Option<Graded>,
         /// Markdown, told now.

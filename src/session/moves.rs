@@ -245,15 +245,15 @@ impl Walk {
         self.jump(index, stage)
     }
 
-    /// `reset`: the lab starts again.
+    /// `reset`: the step starts again, from the state in which it was found. Whatever the learner has tried meanwhile is
+    /// gone.
     pub(super) fn reset(&mut self, stage: &mut Stage<'_>) -> Result<()> {
-        match (&self.at, self.ahead.take()) {
+        match (&self.at, &self.ahead) {
             (Some(at), _) => {
-                let lab = Rc::clone(&at.lab);
-                self.open(lab, stage)?;
-                self.arrive(0, stage)
+                let index = at.index;
+                self.jump(index, stage)
             }
-            (None, Some(ahead)) => self.start_at(&ahead.lab, stage),
+            (None, Some(_)) => self.go_ahead(stage),
             (None, None) => {
                 self.clear(stage);
                 stage.note("the recipe is empty again");

@@ -288,8 +288,9 @@ impl Walk {
         let Some(at) = &mut self.at else { return };
         at.visit.done = true;
         let (why, solved_for) = (at.step().why.clone(), at.visit.solved_for);
+        let step = (at.index + 1, at.lab.steps.len());
         self.progress.finish(&at.lab.id, &at.lab.steps[at.index].id);
-        stage.tell(Event::StepDone { graded, why, solved_for });
+        stage.tell(Event::StepDone { step, graded, why, solved_for });
     }
 }
 

@@ -83,8 +83,23 @@ impl Walk {
         stage.tell(Event::Judged(verdicts));
         if complete && !done {
             self.finish_step(stage);
+        } else if !complete {
+            self.say_what_to_try(stage);
         }
         Ok(())
+    }
+
+    /// After a check that does not hold: the ways on, as far as they were not gone yet.
+    fn say_what_to_try(&self, stage: &mut Stage<'_>) {
+        let Some(at) = &self.at else { return };
+        let (told, of) = (at.visit.hints, at.step().hints.len() + 1);
+        let hint = match told {
+            0 => format!("`hint` gives the first of {of} hints"),
+            told if told < of => format!("`hint` gives hint {} of {of}", told + 1),
+            _ => "`solve` types the solution for you".to_owned(),
+        };
+        let anew = "`reset` brings this step back to its beginning";
+        stage.note(format!("not yet: {hint}, {anew}"));
     }
 
     fn labs(&self, stage: &mut Stage<'_>) -> Result<()> {

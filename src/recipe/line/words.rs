@@ -39,7 +39,7 @@ pub const WORDS: &[(&str, &str)] = &[
     ("solve", "let rlab type the solution"),
     ("check", "judge the step now"),
     ("predict N", "answer the question of the step"),
-    ("reset", "start this lab again"),
+    ("reset", "bring this step back to its beginning; `start LAB` begins a whole lab again"),
     ("labs", "the list of labs"),
     ("start LAB[:STEP]", "go to another lab"),
     ("status", "where you are"),

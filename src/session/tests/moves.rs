@@ -52,14 +52,28 @@ fn back_goto_and_start_rebuild_the_state() {
 }
 
 #[test]
-fn reset_begins_the_lab_again() {
+fn reset_brings_the_step_back_to_its_beginning() {
     let mut learner = Learner::at("one:stay");
-    learner.types("sleep 1234 &");
+    let found = learner.walk.prompt();
+    for line in ["sleep 1234 &", "drop chroot", "unshare --uts", "cgroup memory.max=7M"] {
+        learner.types(line);
+    }
+    assert_ne!(learner.walk.prompt(), found);
     learner.asked();
     let events = learner.types("reset");
-    assert_eq!(kinds(&events)[0], "LabBegins");
-    assert_eq!((learner.step(), learner.walk.prompt()), ("proc".to_owned(), "chroot".to_owned()));
+    assert_eq!(kinds(&events), ["StepBegins"]);
+    assert_eq!((learner.step(), learner.walk.prompt()), ("stay".to_owned(), found));
+    assert_eq!(learner.walk.suggestion().as_deref(), Some("sleep 1234 &"), "nothing is ticked");
     assert_eq!(learner.asked()[..2], ["kill 1", "compose bare"]);
+}
+
+#[test]
+fn reset_of_the_first_step_begins_with_the_lab() {
+    let mut learner = Learner::at("one");
+    learner.types("drop chroot");
+    let events = learner.types("reset");
+    assert_eq!(kinds(&events)[..2], ["Line", "Composed"], "its start lines are told again");
+    assert_eq!((learner.step(), learner.walk.prompt()), ("proc".to_owned(), "chroot".to_owned()));
 }
 
 #[test]

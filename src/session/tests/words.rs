@@ -58,6 +58,23 @@ fn predictions_are_graded_and_never_block() {
     learner.types("84");
     let events = learner.types("unshare --pid --mount-proc");
     assert_eq!(graded(&events), Some(("84".to_owned(), "1".to_owned(), false)));
+    let close = |said: &str, seen: u32| {
+        let mut learner = Learner::at("one:pid");
+        let mut outcome = learner.world.outcome(&Default::default(), "ps -A");
+        if let Some(seen_there) = &mut outcome.seen {
+            (seen_there.processes, seen_there.nspid) = (Some(seen), vec![24_000, 1]);
+        }
+        learner.types(said);
+        learner.world.script.push_back(Ok(outcome));
+        match learner.types("unshare --pid").pop() {
+            Some(Event::StepDone { graded: Some(graded), .. }) => (graded.agrees, graded.close),
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(
+        [close("130", 130), close("120", 130), close("90", 130)],
+        [(true, false), (false, true), (false, false)]
+    );
     // Nothing is open any more: a number is a program.
     assert_eq!(kinds(&learner.types("84")), ["Calls", "Ended"]);
     learner.trouble("predict 1");
@@ -90,7 +107,7 @@ fn hints_climb_to_the_solution_and_stay_there() {
 #[test]
 fn the_words_that_tell_something() {
     let mut learner = Learner::at("one");
-    assert_eq!(kinds(&learner.types("check")), ["Judged"]);
+    assert_eq!(kinds(&learner.types("check")), ["Judged", "Note"], "what failed, and what to try");
     assert_eq!(kinds(&learner.types("why")), ["Why"]);
     assert_eq!(kinds(&learner.types("map")), ["Map"]);
     assert_eq!(kinds(&learner.types("jobs")), ["Jobs"]);
