@@ -99,6 +99,11 @@ impl Repl {
         self.shown.clone()
     }
 
+    /// The modes of the terminal.
+    fn modes(&self) -> nix::sys::termios::Termios {
+        nix::sys::termios::tcgetattr(&self.keys).expect("the modes of the terminal")
+    }
+
     fn end(&mut self) -> ExitStatus {
         let until = Instant::now() + PATIENCE;
         loop {
@@ -224,4 +229,40 @@ fn a_window_that_is_closed_ends_the_session() {
 fn a_session_that_is_ended_at_its_prompt_leaves_nothing() {
     ended_by(nix::sys::signal::Signal::SIGTERM, &["rootfs"]);
     ended_by(nix::sys::signal::Signal::SIGHUP, &["rootfs"]);
+}
+
+/// What a shell did to the terminal before it died stays in its own terminal. Here rlab has no controlling terminal at
+/// all, which the shell does not need: it gets one of its own.
+#[test]
+fn a_shell_has_a_terminal_of_its_own() {
+    let mut repl = Repl::start(&["play"]);
+    repl.expect(PROMPT);
+    let modes = repl.modes();
+    for end in ["exit\r", "\x04", "stty raw -echo; printf '\\033[?25l\\033[1mbold'; kill -9 $$\r"] {
+        repl.press("shell\r");
+        repl.expect("(bare) ");
+        repl.press("stty size; echo jobs=$-\r");
+        repl.expect("40 100");
+        repl.expect("jobs=");
+        repl.expect("(bare) ");
+        assert!(!repl.shown.contains("job control"), "{}", repl.shown);
+        repl.press(end);
+        repl.expect(PROMPT);
+        assert_eq!(repl.modes(), modes, "after {end:?}");
+    }
+    repl.press("\x04");
+    assert!(repl.end().success());
+}
+
+#[test]
+fn lines_that_are_typed_ahead_are_all_run() {
+    let mut repl = Repl::start(&["play"]);
+    repl.expect(PROMPT);
+    repl.press("echo o\"\"ne\recho t\"\"wo\recho thr\"\"ee\r");
+    repl.expect("\n  one");
+    repl.expect("\n  two");
+    repl.expect("\n  three");
+    repl.expect(PROMPT);
+    repl.press("\x04");
+    assert!(repl.end().success());
 }

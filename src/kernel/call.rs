@@ -423,9 +423,10 @@ impl Syscall {
         Self::new(libc::SYS_setsid, "setsid", Vec::new(), "").quiet()
     }
 
-    /// setpgid(2): a process group of its own, so that it can own the foreground of the terminal.
-    pub fn own_process_group() -> Self {
-        Self::new(libc::SYS_setpgid, "setpgid", vec![Arg::Int(0), Arg::Int(0)], "0, 0").quiet()
+    /// ioctl(2) `TIOCSCTTY`: the terminal becomes that of the new session, whose leader this is.
+    pub fn controlling_terminal(fd: i32) -> Self {
+        let args = vec![Arg::Int(fd.into()), Arg::Int(libc::TIOCSCTTY as i64), Arg::Int(0)];
+        Self::new(libc::SYS_ioctl, "ioctl", args, format!("{fd}, TIOCSCTTY, 0")).quiet()
     }
 
     /// rt_sigaction(2): the default again. Rust ignores SIGPIPE, and an ignored signal stays ignored over execve.

@@ -7,13 +7,15 @@
 //! - [`kmsg`]: the kernel's own log, for the line about an out-of-memory kill.
 //! - [`tree`]: directories that are made and removed without following links or crossing mounts.
 //! - [`signals`]: the signals that end a run, read from a descriptor.
-//! - [`terminal`]: who owns the foreground of the terminal.
+//! - [`terminal`]: a terminal of a container's own, relayed to the learner's.
+//! - [`screen`]: what a program did to the screen and did not undo.
 
 pub mod call;
 pub mod cgroup;
 pub mod kmsg;
 pub mod launch;
 pub mod proc;
+pub mod screen;
 pub mod signals;
 pub mod terminal;
 pub mod tree;

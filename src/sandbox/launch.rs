@@ -2,7 +2,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::Read;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -242,6 +242,20 @@ impl Process {
     /// ESRCH when it has ended.
     pub fn signal(&self, signal: i32) -> nix::Result<()> {
         self.child.signal(signal)
+    }
+
+    /// Becomes readable when it ends.
+    pub fn descriptor(&self) -> BorrowedFd<'_> {
+        self.child.pidfd.as_fd()
+    }
+
+    /// Lets it go on where it has stopped itself: nobody above it would.
+    pub fn continue_if_stopped(&self) {
+        let flags = WaitPidFlag::WSTOPPED | WaitPidFlag::WNOHANG;
+        if let Ok(WaitStatus::Stopped(..)) = waitid(Id::PIDFd(self.child.pidfd.as_fd()), flags) {
+            // ESRCH: it has been killed since.
+            let _ = self.signal(libc::SIGCONT);
+        }
     }
 
     /// Whether it has ended; it is not reaped.

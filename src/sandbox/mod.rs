@@ -11,6 +11,7 @@
 //! - [`observe`]: what the host sees of a process, and of itself.
 //! - [`memory`]: the kill counter, the peak, the victim.
 //! - [`jobs`]: containers that stay.
+//! - [`shell`]: an interactive shell inside.
 //! - [`session`]: all of it together, for one session.
 //! - [`oneshot`]: one command under a recipe, nothing else (`rlab exec`).
 
@@ -25,6 +26,7 @@ pub mod owner;
 pub mod program;
 pub mod rootfs;
 pub mod session;
+pub mod shell;
 pub mod standing;
 
 pub use session::Sandbox;

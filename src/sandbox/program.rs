@@ -34,8 +34,8 @@ pub struct Ground<'a> {
     pub detached_proc: Option<i32>,
     /// Descriptors that become standard input, output and error; inherited where not given.
     pub stdio: Option<[i32; 3]>,
-    /// Whether the process gets a process group for a terminal of its own instead of a session without one.
-    pub foreground: bool,
+    /// Whether the standard streams are a terminal, which becomes that of the process's own session.
+    pub terminal: bool,
     /// The environment, `NAME=VALUE`.
     pub environment: Vec<String>,
     /// Path of the program, as the process will name it.
@@ -55,10 +55,11 @@ pub fn compile(plan: &Plan, ground: &Ground<'_>) -> Program {
     for signal in [libc::SIGPIPE, libc::SIGTTOU, libc::SIGTTIN, libc::SIGTSTP, libc::SIGINT, libc::SIGQUIT] {
         compiler.push(Syscall::default_signal(signal));
     }
-    if ground.foreground {
-        compiler.push(Syscall::own_process_group());
-    } else if ground.stdio.is_some() {
+    if let Some([input, ..]) = ground.stdio {
         compiler.push(Syscall::setsid());
+        if ground.terminal {
+            compiler.push(Syscall::controlling_terminal(input));
+        }
     }
     for op in &plan.child {
         compiler.operation(op);

@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
-use crate::error::{Result, Trouble};
+use crate::error::Result;
+use crate::kernel::proc;
 use crate::kernel::signals::Interrupts;
-use crate::kernel::{proc, terminal};
 use crate::recipe::compose::{Recipe, RootChange};
 use crate::recipe::ingredient::Resource;
 use crate::recipe::line::Command;
@@ -35,11 +35,11 @@ pub type Listener<'a> = &'a mut dyn FnMut(Live<'_>);
 pub struct Sandbox {
     machine: Machine,
     // The order matters: containers end before the group and the directories go.
-    jobs: Jobs,
+    pub(super) jobs: Jobs,
     standing: Standing,
     collected: bool,
     interrupts: Option<Interrupts>,
-    ending: Option<i32>,
+    pub(super) ending: Option<i32>,
 }
 
 impl Sandbox {
@@ -95,11 +95,11 @@ impl Sandbox {
         self.standing.agree(recipe, &plan.prepare, &self.machine)
     }
 
-    fn plan(&self, recipe: &Recipe, command: &Command) -> Result<Plan> {
+    pub(super) fn plan(&self, recipe: &Recipe, command: &Command) -> Result<Plan> {
         Plan::new(recipe, command, &self.machine, RootPlace::Directory)
     }
 
-    fn ground(&self, recipe: &Recipe, command: &Command) -> Ground<'_> {
+    pub(super) fn ground(&self, recipe: &Recipe, command: &Command) -> Ground<'_> {
         let root = self.standing.root();
         let seen_root = if recipe.root_change() == RootChange::None { None } else { root };
         let program = command.argv.first().map_or("", String::as_str);
@@ -111,17 +111,17 @@ impl Sandbox {
         }
     }
 
-    fn launch(&self, plan: &Plan, ground: Ground<'_>) -> Result<Launched> {
+    pub(super) fn launch(&self, plan: &Plan, ground: Ground<'_>) -> Result<Launched> {
         launch::launch(plan, Base { machine: &self.machine, group: &self.standing.group, ground })
     }
 
-    fn watch(&self) -> Option<Watch> {
+    pub(super) fn watch(&self) -> Option<Watch> {
         let directory = self.standing.group.directory(Resource::Memory, &self.machine)?;
         let version = self.machine.cgroups.memory.as_ref()?.version;
         Some(Watch::begin(directory, group::generation(version)))
     }
 
-    fn limits(&self, recipe: &Recipe) -> Vec<LimitSeen> {
+    pub(super) fn limits(&self, recipe: &Recipe) -> Vec<LimitSeen> {
         self.standing.group.limits(&recipe.group().unwrap_or_default(), &self.machine)
     }
 
@@ -313,56 +313,6 @@ impl Sandbox {
         })
     }
 
-    /// An interactive shell inside, on the learner's terminal.
-    ///
-    /// # Errors
-    /// No terminal, or what rlab itself could not do.
-    pub fn shell(&mut self, recipe: &Recipe) -> Result<Outcome> {
-        let command = Command { argv: vec!["sh".to_owned()], text: "shell".to_owned() };
-        let plan = self.plan(recipe, &command)?;
-        let mut ground = self.ground(recipe, &command);
-        ground.foreground = true;
-        ground.environment.push(format!("PS1=({}) \\w # ", recipe.summary()));
-        let watch = self.watch();
-        let mut launched = self.launch(&plan, ground)?;
-        let mut calls = std::mem::take(&mut launched.calls);
-        let mut seen = None;
-        let (end, millis) = match launched.process.as_mut() {
-            None => (End::Refused(launched.refused.unwrap_or_default()), 0),
-            Some(process) => {
-                seen = process.observe();
-                let lent = terminal::Lent::to(process.pid()).map_err(|errno| {
-                    let _ = process.signal(libc::SIGKILL);
-                    let _ = process.wait();
-                    Trouble::usage("`shell` needs a terminal of its own")
-                        .because(errno)
-                        .hint("run a single program instead, for example `ls /`, or start rlab in a terminal")
-                })?;
-                process.start(&mut calls)?;
-                let end = process.wait()?;
-                drop(lent);
-                launch::kill_strays(&self.jobs.pids());
-                (end, process.millis())
-            }
-        };
-        Ok(Outcome {
-            place: Place::Inside,
-            command: command.text,
-            job: None,
-            calls,
-            end,
-            stdout: String::new(),
-            stderr: String::new(),
-            truncated: false,
-            interrupted: false,
-            seen,
-            limits: self.limits(recipe),
-            memory: watch
-                .map(|watch| watch.end(killed(end, launched.process.as_ref()).map(|pid| (pid, "sh")))),
-            millis,
-        })
-    }
-
     /// The host as it is now.
     ///
     /// # Errors
@@ -409,7 +359,7 @@ fn raw(ends: &[std::os::fd::OwnedFd; 3]) -> [i32; 3] {
 }
 
 /// The PID of a process that ended by SIGKILL.
-fn killed(end: End, process: Option<&Process>) -> Option<i32> {
+pub(super) fn killed(end: End, process: Option<&Process>) -> Option<i32> {
     process.filter(|_| end == End::Signaled(libc::SIGKILL)).map(Process::pid)
 }
 

@@ -1,4 +1,4 @@
-//! `shell`: a real shell inside with the terminal for itself, and the learner's terminal as it was before.
+//! `shell`: a real shell inside on a terminal of its own, and the learner's terminal as it was before.
 
 use std::path::Path;
 
@@ -24,6 +24,13 @@ fn inside(screen: &mut Screen, line: &str) -> String {
     screen.since()
 }
 
+/// The PID of the shell on the host: it is the only child of the session.
+fn shell_of(screen: &Screen) -> i32 {
+    let pid = screen.pid();
+    let children = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap();
+    children.trim().parse().unwrap_or_else(|_| panic!("the children are {children:?}"))
+}
+
 #[test]
 fn in_and_out_ten_times_the_terminal_is_the_same() {
     if !can_run_labs() {
@@ -33,7 +40,7 @@ fn in_and_out_ten_times_the_terminal_is_the_same() {
     let (modes, foreground) = (screen.termios(), screen.foreground());
     for round in 0..10 {
         inside(&mut screen, "shell");
-        assert_ne!(screen.foreground(), foreground, "the shell has the terminal");
+        assert_eq!(screen.foreground(), foreground, "the shell's terminal is its own");
         // The answer can only come from inside: the shell's arithmetic and its PID.
         let told = inside(&mut screen, &format!("echo $((6 * 7 + {round})) is $$"));
         assert!(told.contains(&format!("\n{} is 1\n", 42 + round)), "{told}");
@@ -58,7 +65,7 @@ fn a_shell_that_is_killed_gives_the_terminal_back() {
     let (modes, foreground) = (screen.termios(), screen.foreground());
     inside(&mut screen, "shell");
     // It edits a line with modes of its own now. Killed from the host, it cannot set them back.
-    let shell = screen.foreground();
+    let shell = shell_of(&screen);
     screen.press("half a li");
     screen.see("half a li");
     assert_ne!(screen.termios(), modes);
@@ -156,7 +163,7 @@ fn a_window_that_is_closed_ends_the_shell_too() {
     }
     let mut screen = ready();
     inside(&mut screen, "shell");
-    let shell = screen.foreground();
+    let shell = shell_of(&screen);
     inside(&mut screen, "sleep 1000 &");
     screen.hang_up();
     screen.end();
