@@ -21,11 +21,8 @@ pub fn run(args: &Exec, terminal: &mut Terminal) -> Result<u8> {
     let recipe = recipe(&args.with)?;
     let text = shlex::try_join(args.command.iter().map(String::as_str)).unwrap_or_default();
     let command = Command { argv: args.command.clone(), text };
-    let done = oneshot::run(&recipe, &command, &mut |calls| {
-        if args.explain {
-            explain(&Event::Calls(calls.to_vec()), terminal);
-        }
-    })?;
+    let mut tell = |calls: &[Call]| explain(&Event::Calls(calls.to_vec()), terminal);
+    let done = oneshot::run(&recipe, &command, if args.explain { Some(&mut tell) } else { None })?;
     if args.explain {
         for note in &done.notes {
             explain(&Event::Note(note.clone()), terminal);

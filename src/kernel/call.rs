@@ -4,6 +4,7 @@
 //! The fields are private to the room: only the constructors here decide which pointer goes where, so that the
 //! interpreter in [`super::launch`] can carry out any [`Syscall`] without knowing them all.
 
+use std::borrow::Cow;
 use std::ffi::{CString, c_char, c_long};
 
 /// A place that holds the result of an earlier call, such as a file descriptor.
@@ -31,7 +32,7 @@ pub(super) enum Arg {
 #[derive(Debug)]
 pub(super) struct Strings {
     /// Keeps alive what `pointers` point to; a `CString` does not move its bytes when it is moved.
-    _owned: Vec<CString>,
+    owned: Vec<CString>,
     pub(super) pointers: Vec<*const c_char>,
 }
 
@@ -39,15 +40,55 @@ impl Strings {
     fn new(words: &[String]) -> Self {
         let owned: Vec<CString> = words.iter().map(|word| c(word)).collect();
         let pointers = owned.iter().map(|word| word.as_ptr()).chain([std::ptr::null()]).collect();
-        Self { _owned: owned, pointers }
+        Self { owned, pointers }
     }
 }
 
-/// A piece of a call's text.
+/// A piece of a call's text. It becomes text only when it is told: most calls of a launch never are.
 #[derive(Debug, Clone)]
 enum Piece {
-    Text(String),
-    Slot(Slot),
+    Text(Cow<'static, str>),
+    /// The argument at this place, as strace shows it.
+    Arg(usize),
+}
+
+impl From<&'static str> for Piece {
+    fn from(text: &'static str) -> Self {
+        Self::Text(Cow::Borrowed(text))
+    }
+}
+
+impl From<String> for Piece {
+    fn from(text: String) -> Self {
+        Self::Text(Cow::Owned(text))
+    }
+}
+
+/// Pieces in a row: `Arg(N)` is the argument at that place.
+macro_rules! texts {
+    ($($piece:expr),+ $(,)?) => {{
+        #[allow(unused_imports, reason = "a text without arguments")]
+        use Piece::Arg;
+        vec![$(Piece::from($piece)),+]
+    }};
+}
+
+impl Arg {
+    fn text(&self, slots: &[i64; SLOTS]) -> String {
+        let held = |slot: &Slot| slots.get(*slot).copied().unwrap_or(-1);
+        match self {
+            Self::Int(value) => value.to_string(),
+            Self::Null => "NULL".to_owned(),
+            Self::Str(text) => quoted(&text.to_string_lossy()),
+            Self::Bytes(bytes) => quoted(&String::from_utf8_lossy(bytes)),
+            Self::Strings(strings) => {
+                let words = strings.owned.iter().map(|word| quoted(&word.to_string_lossy()));
+                format!("[{}]", words.collect::<Vec<_>>().join(", "))
+            }
+            Self::Slot(slot) => held(slot).to_string(),
+            Self::FdPath(slot) => format!("\"/proc/self/fd/{}\"", held(slot)),
+        }
+    }
 }
 
 /// One prepared system call.
@@ -66,8 +107,7 @@ pub struct Syscall {
 
 /// Bytes up to the first NUL: the line grammar refuses control characters, so nothing is ever cut.
 fn c(text: &str) -> CString {
-    let bytes: Vec<u8> = text.bytes().take_while(|byte| *byte != 0).collect();
-    CString::new(bytes).unwrap_or_default()
+    CString::new(text.split('\0').next().unwrap_or_default()).unwrap_or_default()
 }
 
 /// A string as strace shows it.
@@ -124,16 +164,8 @@ pub enum Open {
 }
 
 impl Syscall {
-    fn new(number: c_long, name: &'static str, args: Vec<Arg>, text: impl Into<String>) -> Self {
-        Self {
-            number,
-            args,
-            save: None,
-            tolerated: None,
-            name,
-            text: vec![Piece::Text(text.into())],
-            narrated: true,
-        }
+    fn new(number: c_long, name: &'static str, args: Vec<Arg>, text: Vec<Piece>) -> Self {
+        Self { number, args, save: None, tolerated: None, name, text, narrated: true }
     }
 
     /// Keeps the result in a slot.
@@ -167,6 +199,11 @@ impl Syscall {
         self.narrated
     }
 
+    /// Whether the parent wants to know the result of a call that succeeded: to tell it, or to fill in another's text.
+    pub(super) const fn asked_for(&self) -> bool {
+        self.narrated || self.save.is_some()
+    }
+
     /// Whether this answer does not stop the launch although it is an errno.
     pub fn tolerates(&self, result: Result<i64, i32>) -> bool {
         result.err().is_some_and(|errno| self.tolerated == Some(errno))
@@ -174,13 +211,11 @@ impl Syscall {
 
     /// The arguments in strace's notation, with the results of earlier calls filled in.
     pub fn text(&self, slots: &[i64; SLOTS]) -> String {
-        self.text
-            .iter()
-            .map(|piece| match piece {
-                Piece::Text(text) => text.clone(),
-                Piece::Slot(slot) => slots.get(*slot).copied().unwrap_or(-1).to_string(),
-            })
-            .collect()
+        let piece = |piece: &Piece| match piece {
+            Piece::Text(text) => text.to_string(),
+            Piece::Arg(place) => self.args.get(*place).map(|arg| arg.text(slots)).unwrap_or_default(),
+        };
+        self.text.iter().map(piece).collect()
     }
 
     /// The slot that this call fills.
@@ -196,9 +231,7 @@ impl Syscall {
         flags: &[&str],
         data: Option<&str>,
     ) -> Self {
-        let mut call = Self::mount_on(Arg::Str(c(target)), source, fstype, flags, data);
-        call.text = vec![Piece::Text(mount_text(source, &quoted(target), fstype, flags, data))];
-        call
+        Self::mount_on(Arg::Str(c(target)), source, fstype, flags, data)
     }
 
     /// mount(2) on the file descriptor in a slot, by its name under /proc/self/fd.
@@ -209,15 +242,7 @@ impl Syscall {
         flags: &[&str],
         data: Option<&str>,
     ) -> Self {
-        let mut call = Self::mount_on(Arg::FdPath(target), source, fstype, flags, data);
-        let whole = mount_text(source, "\"/proc/self/fd/\u{1}\"", fstype, flags, data);
-        let mut parts = whole.splitn(2, '\u{1}').map(str::to_owned);
-        call.text = vec![
-            Piece::Text(parts.next().unwrap_or_default()),
-            Piece::Slot(target),
-            Piece::Text(parts.next().unwrap_or_default()),
-        ];
-        call
+        Self::mount_on(Arg::FdPath(target), source, fstype, flags, data)
     }
 
     fn mount_on(
@@ -233,41 +258,43 @@ impl Syscall {
             .fold(0, |bits, (_, bit)| bits | bit);
         let string = |text: Option<&str>| text.map_or(Arg::Null, |text| Arg::Str(c(text)));
         let args = vec![string(source), target, string(fstype), Arg::Int(bits as i64), string(data)];
-        Self::new(libc::SYS_mount, "mount", args, "")
+        let flags: Piece = if flags.is_empty() { "0".into() } else { flags.join("|").into() };
+        let text = texts!(Arg(0), ", ", Arg(1), ", ", Arg(2), ", ", flags, ", ", Arg(4));
+        Self::new(libc::SYS_mount, "mount", args, text)
     }
 
     /// umount2(2) with `MNT_DETACH`.
     pub fn detach(target: &str) -> Self {
         let args = vec![Arg::Str(c(target)), Arg::Int(libc::MNT_DETACH.into())];
-        Self::new(libc::SYS_umount2, "umount2", args, format!("{}, MNT_DETACH", quoted(target)))
+        Self::new(libc::SYS_umount2, "umount2", args, texts!(Arg(0), ", MNT_DETACH"))
     }
 
     /// chroot(2).
     pub fn chroot(path: &str) -> Self {
-        Self::new(libc::SYS_chroot, "chroot", vec![Arg::Str(c(path))], quoted(path))
+        Self::new(libc::SYS_chroot, "chroot", vec![Arg::Str(c(path))], texts!(Arg(0)))
     }
 
     /// chdir(2).
     pub fn chdir(path: &str) -> Self {
-        Self::new(libc::SYS_chdir, "chdir", vec![Arg::Str(c(path))], quoted(path))
+        Self::new(libc::SYS_chdir, "chdir", vec![Arg::Str(c(path))], texts!(Arg(0)))
     }
 
     /// pivot_root(2) of the working directory onto itself: the old root is then mounted over the new one.
     pub fn pivot_here() -> Self {
         let args = vec![Arg::Str(c(".")), Arg::Str(c("."))];
-        Self::new(libc::SYS_pivot_root, "pivot_root", args, "\".\", \".\"")
+        Self::new(libc::SYS_pivot_root, "pivot_root", args, texts!(Arg(0), ", ", Arg(1)))
     }
 
     /// sethostname(2).
     pub fn sethostname(name: &str) -> Self {
         let args = vec![Arg::Str(c(name)), Arg::Int(name.len() as i64)];
-        Self::new(libc::SYS_sethostname, "sethostname", args, format!("{}, {}", quoted(name), name.len()))
+        Self::new(libc::SYS_sethostname, "sethostname", args, texts!(Arg(0), ", ", Arg(1)))
     }
 
     /// unshare(2) of the cgroup namespace.
     pub fn unshare_cgroup() -> Self {
         let args = vec![Arg::Int(libc::CLONE_NEWCGROUP.into())];
-        Self::new(libc::SYS_unshare, "unshare", args, "CLONE_NEWCGROUP")
+        Self::new(libc::SYS_unshare, "unshare", args, texts!("CLONE_NEWCGROUP"))
     }
 
     /// openat2(2) of a path below the directory in a slot. No link is followed and nothing above it is reached.
@@ -286,22 +313,16 @@ impl Syscall {
         let resolve = libc::RESOLVE_IN_ROOT | libc::RESOLVE_NO_SYMLINKS;
         let how = [flags as u64, 0, resolve].iter().flat_map(|field| field.to_ne_bytes()).collect();
         let args = vec![Arg::Slot(root), Arg::Str(c(relative)), Arg::Bytes(how), Arg::Int(24)];
-        let mut call = Self::new(libc::SYS_openat2, "openat2", args, "");
-        call.text = vec![
-            Piece::Slot(root),
-            Piece::Text(format!(
-                ", {}, {{flags={named}, resolve=RESOLVE_NO_SYMLINKS|RESOLVE_IN_ROOT}}, 24",
-                quoted(relative)
-            )),
-        ];
-        call
+        let how = format!("{{flags={named}, resolve=RESOLVE_NO_SYMLINKS|RESOLVE_IN_ROOT}}");
+        let text = texts!(Arg(0), ", ", Arg(1), ", ", how, ", 24");
+        Self::new(libc::SYS_openat2, "openat2", args, text)
     }
 
     /// openat(2) of a directory as a place (`O_PATH`), the last component not a link.
     pub fn open_directory(path: &str) -> Self {
         let flags = libc::O_PATH | libc::O_DIRECTORY | libc::O_NOFOLLOW | libc::O_CLOEXEC;
         let args = vec![Arg::Int(libc::AT_FDCWD.into()), Arg::Str(c(path)), Arg::Int(flags.into())];
-        let text = format!("AT_FDCWD, {}, O_RDONLY|O_DIRECTORY|O_NOFOLLOW|O_CLOEXEC|O_PATH", quoted(path));
+        let text = texts!("AT_FDCWD, ", Arg(1), ", O_RDONLY|O_DIRECTORY|O_NOFOLLOW|O_CLOEXEC|O_PATH");
         Self::new(libc::SYS_openat, "openat", args, text)
     }
 
@@ -309,39 +330,34 @@ impl Syscall {
     pub fn open_to_write(path: &str) -> Self {
         let flags = libc::O_WRONLY | libc::O_CLOEXEC;
         let args = vec![Arg::Int(libc::AT_FDCWD.into()), Arg::Str(c(path)), Arg::Int(flags.into())];
-        Self::new(libc::SYS_openat, "openat", args, format!("AT_FDCWD, {}, O_WRONLY|O_CLOEXEC", quoted(path)))
+        Self::new(libc::SYS_openat, "openat", args, texts!("AT_FDCWD, ", Arg(1), ", O_WRONLY|O_CLOEXEC"))
     }
 
     /// write(2) to the descriptor in a slot.
     pub fn write_slot(slot: Slot, text: &str) -> Self {
         let args = vec![Arg::Slot(slot), Arg::Bytes(text.as_bytes().to_vec()), Arg::Int(text.len() as i64)];
-        let mut call = Self::new(libc::SYS_write, "write", args, "");
-        call.text = vec![Piece::Slot(slot), Piece::Text(format!(", {}, {}", quoted(text), text.len()))];
-        call
+        Self::new(libc::SYS_write, "write", args, texts!(Arg(0), ", ", Arg(1), ", ", Arg(2)))
     }
 
     /// write(2) to a descriptor that rlab opened.
     pub fn write_fd(fd: i32, text: &str) -> Self {
         let args =
             vec![Arg::Int(fd.into()), Arg::Bytes(text.as_bytes().to_vec()), Arg::Int(text.len() as i64)];
-        Self::new(libc::SYS_write, "write", args, format!("{fd}, {}, {}", quoted(text), text.len()))
+        Self::new(libc::SYS_write, "write", args, texts!(Arg(0), ", ", Arg(1), ", ", Arg(2)))
     }
 
     /// mkdirat(2) in the directory in a slot, or by path where there is none.
     pub fn mkdir(below: Option<Slot>, path: &str) -> Self {
         let args = vec![at(below), Arg::Str(c(path)), Arg::Int(0o755)];
-        let mut call = Self::new(libc::SYS_mkdirat, "mkdirat", args, "");
-        call.text = vec![at_text(below), Piece::Text(format!(", {}, 0755", quoted(path)))];
-        call
+        Self::new(libc::SYS_mkdirat, "mkdirat", args, texts!(at_text(below), ", ", Arg(1), ", 0755"))
     }
 
     /// mknodat(2) of an empty regular file, to bind something on.
     pub fn mkfile(below: Option<Slot>, path: &str) -> Self {
         let mode = libc::S_IFREG | 0o644;
         let args = vec![at(below), Arg::Str(c(path)), Arg::Int(mode.into()), Arg::Int(0)];
-        let mut call = Self::new(libc::SYS_mknodat, "mknodat", args, "");
-        call.text = vec![at_text(below), Piece::Text(format!(", {}, S_IFREG|0644", quoted(path)))];
-        call
+        let text = texts!(at_text(below), ", ", Arg(1), ", S_IFREG|0644");
+        Self::new(libc::SYS_mknodat, "mknodat", args, text)
     }
 
     /// openat(2) of a new file, for writing.
@@ -349,52 +365,45 @@ impl Syscall {
         let flags = libc::O_WRONLY | libc::O_CREAT | libc::O_EXCL | libc::O_CLOEXEC;
         let args =
             vec![Arg::Int(libc::AT_FDCWD.into()), Arg::Str(c(path)), Arg::Int(flags.into()), Arg::Int(0o644)];
-        let text = format!("AT_FDCWD, {}, O_WRONLY|O_CREAT|O_EXCL|O_CLOEXEC, 0644", quoted(path));
+        let text = texts!("AT_FDCWD, ", Arg(1), ", O_WRONLY|O_CREAT|O_EXCL|O_CLOEXEC, 0644");
         Self::new(libc::SYS_openat, "openat", args, text)
     }
 
     /// symlinkat(2).
     pub fn symlink(target: &str, path: &str) -> Self {
         let args = vec![Arg::Str(c(target)), at(None), Arg::Str(c(path))];
-        let text = format!("{}, AT_FDCWD, {}", quoted(target), quoted(path));
-        Self::new(libc::SYS_symlinkat, "symlinkat", args, text)
+        Self::new(libc::SYS_symlinkat, "symlinkat", args, texts!(Arg(0), ", AT_FDCWD, ", Arg(2)))
     }
 
     /// move_mount(2): attaches the detached mount behind a descriptor of rlab's at a path.
     pub fn attach(fd: i32, target: &str) -> Self {
-        let mut call = Self::move_mount(fd, Arg::Int(libc::AT_FDCWD.into()), target, MOVE_MOUNT_F_EMPTY_PATH);
-        let text = format!("{fd}, \"\", AT_FDCWD, {}, MOVE_MOUNT_F_EMPTY_PATH", quoted(target));
-        call.text = vec![Piece::Text(text)];
-        call
+        let text = texts!(Arg(0), ", \"\", AT_FDCWD, ", Arg(3), ", MOVE_MOUNT_F_EMPTY_PATH");
+        Self::move_mount(fd, Arg::Int(libc::AT_FDCWD.into()), target, MOVE_MOUNT_F_EMPTY_PATH, text)
     }
 
     /// move_mount(2) on the descriptor in a slot.
     pub fn attach_fd(fd: i32, target: Slot) -> Self {
         let flags = MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH;
-        let mut call = Self::move_mount(fd, Arg::Slot(target), "", flags);
-        call.text = vec![
-            Piece::Text(format!("{fd}, \"\", ")),
-            Piece::Slot(target),
-            Piece::Text(", \"\", MOVE_MOUNT_F_EMPTY_PATH|MOVE_MOUNT_T_EMPTY_PATH".to_owned()),
-        ];
-        call
+        let text =
+            texts!(Arg(0), ", \"\", ", Arg(2), ", \"\", MOVE_MOUNT_F_EMPTY_PATH|MOVE_MOUNT_T_EMPTY_PATH");
+        Self::move_mount(fd, Arg::Slot(target), "", flags, text)
     }
 
-    fn move_mount(fd: i32, at: Arg, target: &str, flags: i64) -> Self {
+    fn move_mount(fd: i32, at: Arg, target: &str, flags: i64, text: Vec<Piece>) -> Self {
         let args = vec![Arg::Int(fd.into()), Arg::Str(c("")), at, Arg::Str(c(target)), Arg::Int(flags)];
-        Self::new(libc::SYS_move_mount, "move_mount", args, "")
+        Self::new(libc::SYS_move_mount, "move_mount", args, text)
     }
 
     /// prctl(2) `PR_SET_PDEATHSIG` with SIGKILL.
     pub fn die_with_parent() -> Self {
         let args = vec![Arg::Int(libc::PR_SET_PDEATHSIG.into()), Arg::Int(libc::SIGKILL.into())];
-        Self::new(libc::SYS_prctl, "prctl", args, "PR_SET_PDEATHSIG, SIGKILL")
+        Self::new(libc::SYS_prctl, "prctl", args, texts!("PR_SET_PDEATHSIG, SIGKILL"))
     }
 
     /// prctl(2) `PR_CAPBSET_DROP`: the capability can never be had again.
     pub fn drop_from_bounding_set(number: u8, name: &str) -> Self {
         let args = vec![Arg::Int(libc::PR_CAPBSET_DROP.into()), Arg::Int(number.into())];
-        Self::new(libc::SYS_prctl, "prctl", args, format!("PR_CAPBSET_DROP, {name}"))
+        Self::new(libc::SYS_prctl, "prctl", args, texts!("PR_CAPBSET_DROP, ", name.to_owned()))
     }
 
     /// capset(2): effective and permitted become this mask, inheritable none.
@@ -409,55 +418,54 @@ impl Syscall {
         let text = format!(
             "{{version=_LINUX_CAPABILITY_VERSION_3, pid=0}}, {{effective={mask:#x}, permitted={mask:#x}, inheritable=0}}"
         );
-        Self::new(libc::SYS_capset, "capset", vec![Arg::Bytes(header), Arg::Bytes(data)], text)
+        Self::new(libc::SYS_capset, "capset", vec![Arg::Bytes(header), Arg::Bytes(data)], texts!(text))
     }
 
     /// dup3(2) of a descriptor of rlab's onto standard input, output or error.
     pub fn redirect(fd: i32, onto: i32) -> Self {
         let args = vec![Arg::Int(fd.into()), Arg::Int(onto.into()), Arg::Int(0)];
-        Self::new(libc::SYS_dup3, "dup3", args, format!("{fd}, {onto}, 0")).quiet()
+        Self::new(libc::SYS_dup3, "dup3", args, texts!(Arg(0), ", ", Arg(1), ", 0")).quiet()
     }
 
     /// setsid(2): away from the learner's terminal.
     pub fn setsid() -> Self {
-        Self::new(libc::SYS_setsid, "setsid", Vec::new(), "").quiet()
+        Self::new(libc::SYS_setsid, "setsid", Vec::new(), Vec::new()).quiet()
     }
 
     /// ioctl(2) `TIOCSCTTY`: the terminal becomes that of the new session, whose leader this is.
     pub fn controlling_terminal(fd: i32) -> Self {
         let args = vec![Arg::Int(fd.into()), Arg::Int(libc::TIOCSCTTY as i64), Arg::Int(0)];
-        Self::new(libc::SYS_ioctl, "ioctl", args, format!("{fd}, TIOCSCTTY, 0")).quiet()
+        Self::new(libc::SYS_ioctl, "ioctl", args, texts!(Arg(0), ", TIOCSCTTY, 0")).quiet()
     }
 
     /// rt_sigaction(2): the default again. Rust ignores SIGPIPE, and an ignored signal stays ignored over execve.
     pub fn default_signal(signal: i32) -> Self {
         // struct kernel_sigaction of zeros: SIG_DFL, no flags, no restorer, empty mask.
         let args = vec![Arg::Int(signal.into()), Arg::Bytes(vec![0; 32]), Arg::Null, Arg::Int(8)];
-        Self::new(libc::SYS_rt_sigaction, "rt_sigaction", args, "").quiet()
+        Self::new(libc::SYS_rt_sigaction, "rt_sigaction", args, Vec::new()).quiet()
     }
 
     /// rt_sigprocmask(2): no signal blocked.
     pub fn unblock_signals() -> Self {
         let args = vec![Arg::Int(libc::SIG_SETMASK.into()), Arg::Bytes(vec![0; 8]), Arg::Null, Arg::Int(8)];
-        Self::new(libc::SYS_rt_sigprocmask, "rt_sigprocmask", args, "").quiet()
+        Self::new(libc::SYS_rt_sigprocmask, "rt_sigprocmask", args, Vec::new()).quiet()
     }
 
     /// close_range(2): every descriptor from 3 on closes at execve, whoever opened it (the class of CVE-2024-21626).
     pub fn close_on_exec_from_3() -> Self {
         let args = vec![Arg::Int(3), Arg::Int(u32::MAX.into()), Arg::Int(libc::CLOSE_RANGE_CLOEXEC.into())];
-        Self::new(libc::SYS_close_range, "close_range", args, "3, 4294967295, CLOSE_RANGE_CLOEXEC").quiet()
+        Self::new(libc::SYS_close_range, "close_range", args, texts!("3, 4294967295, CLOSE_RANGE_CLOEXEC"))
+            .quiet()
     }
 
     /// execve(2).
     pub fn execve(path: &str, argv: &[String], environment: &[String]) -> Self {
-        let words: Vec<String> = argv.iter().map(|word| quoted(word)).collect();
-        let text = format!("{}, [{}], …", quoted(path), words.join(", "));
         let args = vec![
             Arg::Str(c(path)),
             Arg::Strings(Strings::new(argv)),
             Arg::Strings(Strings::new(environment)),
         ];
-        Self::new(libc::SYS_execve, "execve", args, text)
+        Self::new(libc::SYS_execve, "execve", args, texts!(Arg(0), ", ", Arg(1), ", …"))
     }
 }
 
@@ -466,17 +474,5 @@ fn at(below: Option<Slot>) -> Arg {
 }
 
 fn at_text(below: Option<Slot>) -> Piece {
-    below.map_or_else(|| Piece::Text("AT_FDCWD".to_owned()), Piece::Slot)
-}
-
-fn mount_text(
-    source: Option<&str>,
-    target: &str,
-    fstype: Option<&str>,
-    flags: &[&str],
-    data: Option<&str>,
-) -> String {
-    let string = |text: Option<&str>| text.map_or_else(|| "NULL".to_owned(), quoted);
-    let flags = if flags.is_empty() { "0".to_owned() } else { flags.join("|") };
-    format!("{}, {target}, {}, {flags}, {}", string(source), string(fstype), string(data))
+    if below.is_some() { Piece::Arg(0) } else { "AT_FDCWD".into() }
 }

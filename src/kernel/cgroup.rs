@@ -8,6 +8,8 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::proc;
+
 /// The generation that drives a controller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Generation {
@@ -28,17 +30,33 @@ pub struct Hierarchy {
     pub own: PathBuf,
 }
 
-/// Finds the hierarchy of a controller (`memory`, `pids`, `cpu`), `None` where the kernel has it switched off or
-/// nobody has mounted it.
-pub fn hierarchy(controller: &str) -> Option<Hierarchy> {
-    let mounts = fs::read_to_string("/proc/self/mountinfo").ok()?;
-    let groups = fs::read_to_string("/proc/self/cgroup").ok()?;
-    find(controller, &mounts, &groups, |mount| {
-        fs::read_to_string(mount.join("cgroup.controllers")).unwrap_or_default()
-    })
+/// What the kernel says of the hierarchies, read once for all controllers.
+#[derive(Debug, Default)]
+pub struct Hierarchies {
+    mounts: String,
+    groups: String,
 }
 
-/// The same, with the texts given.
+impl Hierarchies {
+    /// Reads it; empty where /proc is closed.
+    pub fn read() -> Self {
+        let text = |path: &str| proc::read(Path::new(path)).unwrap_or_default();
+        // Only their own lines are worth looking through once for each controller.
+        let mounts = text("/proc/self/mountinfo");
+        let mounts = mounts.lines().filter(|line| line.contains(" - cgroup")).flat_map(|line| [line, "\n"]);
+        Self { mounts: mounts.collect(), groups: text("/proc/self/cgroup") }
+    }
+
+    /// The hierarchy of a controller (`memory`, `pids`, `cpu`), `None` where the kernel has it switched off or nobody
+    /// has mounted it.
+    pub fn of(&self, controller: &str) -> Option<Hierarchy> {
+        find(controller, &self.mounts, &self.groups, |mount| {
+            fs::read_to_string(mount.join("cgroup.controllers")).unwrap_or_default()
+        })
+    }
+}
+
+/// [`Hierarchies::of`], with the texts given.
 fn find(
     controller: &str,
     mounts: &str,

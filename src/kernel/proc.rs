@@ -1,7 +1,7 @@
 //! What /proc says of a process (proc(5)).
 
 use std::fs;
-use std::io;
+use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -10,9 +10,20 @@ fn file(pid: i32, name: &str) -> PathBuf {
     PathBuf::from(format!("/proc/{pid}/{name}"))
 }
 
+/// A file of /proc as text. The kernel writes such a file anew for every read(2), so it is asked for in large pieces;
+/// [`fs::read_to_string`] would begin with 32 bytes.
+///
+/// # Errors
+/// ENOENT, ESRCH, EACCES, or bytes that are no UTF-8.
+pub fn read(path: &Path) -> io::Result<String> {
+    let mut bytes = Vec::with_capacity(16 << 10);
+    fs::File::open(path)?.take(u64::MAX).read_to_end(&mut bytes)?;
+    String::from_utf8(bytes).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
+}
+
 /// The value of a field of `/proc/PID/status`, blanks folded.
 pub fn status_field(pid: i32, field: &str) -> Option<String> {
-    let status = fs::read_to_string(file(pid, "status")).ok()?;
+    let status = read(&file(pid, "status")).ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'))?;
     Some(line.split_whitespace().collect::<Vec<_>>().join(" "))
 }
@@ -71,7 +82,7 @@ pub struct MountEntry {
 /// ESRCH or ENOENT when it is gone.
 pub fn mounts(pid: i32) -> io::Result<Vec<MountEntry>> {
     let path = if pid == 0 { PathBuf::from("/proc/self/mountinfo") } else { file(pid, "mountinfo") };
-    let text = fs::read_to_string(path)?;
+    let text = read(&path)?;
     Ok(text.lines().filter_map(read_mount).collect())
 }
 
@@ -150,7 +161,7 @@ pub struct Stat {
 
 /// Reads [`Stat`]; `None` when there is no such process.
 pub fn stat(pid: i32) -> Option<Stat> {
-    let text = fs::read_to_string(file(pid, "stat")).ok()?;
+    let text = read(&file(pid, "stat")).ok()?;
     // The name in parentheses may hold anything, blanks and parentheses too: fields count from the last one.
     let mut fields = text.rsplit_once(')')?.1.split_whitespace();
     let state = fields.next()?.chars().next()?;
@@ -196,14 +207,6 @@ pub fn descendants(root: i32) -> Vec<i32> {
 pub fn catches(pid: i32, signal: i32) -> bool {
     let mask = status_field(pid, "SigCgt").and_then(|mask| u64::from_str_radix(&mask, 16).ok());
     mask.is_some_and(|mask| mask & (1 << (signal - 1).clamp(0, 63)) != 0)
-}
-
-/// `MemTotal` in bytes.
-pub fn memory_total() -> u64 {
-    let text = fs::read_to_string("/proc/meminfo").unwrap_or_default();
-    let line = text.lines().find_map(|line| line.strip_prefix("MemTotal:"));
-    let kib: u64 = line.and_then(|line| line.split_whitespace().next()?.parse().ok()).unwrap_or_default();
-    kib * 1024
 }
 
 #[cfg(test)]

@@ -45,7 +45,12 @@ pub struct Group {
 impl Group {
     /// No directory yet.
     pub fn new() -> Self {
-        Self { name: owner::own_name(), places: Vec::new(), written: Vec::new(), enabled: Vec::new() }
+        Self {
+            name: owner::own_name().to_owned(),
+            places: Vec::new(),
+            written: Vec::new(),
+            enabled: Vec::new(),
+        }
     }
 
     /// Whether anything stands.
@@ -146,6 +151,10 @@ impl Group {
         calls: &mut Vec<Call>,
     ) -> Result<()> {
         let both = file.with_file_name("memory.memsw.limit_in_bytes");
+        // A new group has no limit yet.
+        if !self.written.iter().any(|(path, _)| *path == both) {
+            return Ok(());
+        }
         let now = fs::read_to_string(&both).ok().and_then(|text| text.trim().parse::<i64>().ok());
         let Some(now) = now else { return Ok(()) };
         let rises = value.parse::<i64>().map_or(true, |value| value < 0 || value > now);
@@ -178,12 +187,12 @@ impl Group {
     }
 
     fn remove(&mut self, path: &Path, calls: &mut Vec<Call>) -> Result<()> {
-        let members = cgroup::members(path).unwrap_or_default();
         let removed = owner::remove_group(path).map_err(std::io::Error::from);
         calls.push(call("rmdir", quoted(&path.to_string_lossy()), &removed));
         removed.map_err(|error| {
             let trouble = Trouble::sandbox(format!("cannot remove the control group `{}`", path.display()));
-            let living: Vec<String> = members.iter().map(i32::to_string).collect();
+            let living: Vec<String> =
+                cgroup::members(path).unwrap_or_default().iter().map(i32::to_string).collect();
             if living.is_empty() {
                 trouble.because(error)
             } else {

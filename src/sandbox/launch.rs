@@ -58,6 +58,8 @@ pub struct Process {
     told: usize,
     slots: [i64; SLOTS],
     at_gate: bool,
+    /// Whether it passed an open gate: what it reports is read when it has ended.
+    straight: bool,
     started: Instant,
     /// Whether it is the first of a PID namespace of its own, whose end ends everything in it.
     pub is_init: bool,
@@ -94,7 +96,8 @@ pub fn launch(plan: &Plan, mut base: Base<'_>) -> Result<Launched> {
         .map_err(|error| Trouble::sandbox("cannot open the control group").because(error))?;
     let prepared = program::compile(plan, &base.ground);
     let namespaces = plan.clone.namespaces.iter().fold(0, |flags, kind| flags | clone_flag(*kind));
-    let birth = Birth { namespaces, group: unified.as_ref().map(AsFd::as_fd) };
+    let open_gate = base.ground.straight;
+    let birth = Birth { namespaces, group: unified.as_ref().map(AsFd::as_fd), open_gate };
     let args = birth_text(plan);
     let mut child = match launch::launch(&prepared, birth) {
         Ok(child) => child,
@@ -105,21 +108,24 @@ pub fn launch(plan: &Plan, mut base: Base<'_>) -> Result<Launched> {
     };
     calls.push(told_call("clone3", args, Ok(child.pid.into())));
     let mut reports = Vec::new();
-    let stand = child
-        .reports(&mut reports)
-        .map_err(|error| Trouble::sandbox("cannot read what the new process reports").because(error))?;
+    let at_gate = !open_gate && child.reports(&mut reports).map_err(unreadable)? == Stand::AtGate;
     let mut process = Process {
         child,
         program: prepared,
         reports,
         told: 0,
         slots: [-1; SLOTS],
-        at_gate: stand == Stand::AtGate,
+        at_gate,
+        straight: open_gate,
         started: Instant::now(),
         is_init: plan.clone.namespaces.contains(&Namespace::Pid),
     };
     process.tell(&mut calls);
     Ok(Launched { calls, process: Some(process), refused: None })
+}
+
+fn unreadable(error: std::io::Error) -> Trouble {
+    Trouble::sandbox("cannot read what the new process reports").because(error)
 }
 
 fn open_tasks(controller: &str, base: &Base<'_>, calls: &mut Vec<Call>) -> Result<OwnedFd> {
@@ -196,17 +202,20 @@ impl Process {
         }
         self.started = Instant::now();
         self.child.go();
-        let read = self.child.reports(&mut self.reports);
-        read.map_err(|error| Trouble::sandbox("cannot read what the new process reports").because(error))?;
+        self.child.reports(&mut self.reports).map_err(unreadable)?;
+        self.tell_all(calls);
+        Ok(())
+    }
+
+    /// Tells the calls that are not told yet, up to the program.
+    pub fn tell_all(&mut self, calls: &mut Vec<Call>) {
         self.tell(calls);
         // The pipe closed and execve did not report: it succeeded, or the process was killed on its way; the wait
         // status tells.
-        let reported = self.reports.last().is_some_and(|report| report.result.is_err());
-        if !reported {
+        if self.refused().is_none() {
             let exec = self.program.after.last();
             calls.extend(exec.map(|exec| told_call(exec.name(), exec.text(&self.slots), Ok(0))));
         }
-        Ok(())
     }
 
     /// Turns the reports since the last time into calls.
@@ -277,6 +286,9 @@ impl Process {
         };
         let status =
             status.map_err(|errno| Trouble::sandbox("cannot wait for the process").because(errno))?;
+        if self.straight {
+            self.child.last_reports(&mut self.reports).map_err(unreadable)?;
+        }
         Ok(match (status, self.refused()) {
             (WaitStatus::Exited(_, _), Some(errno)) => End::Refused(errno),
             (WaitStatus::Exited(_, code), None) => End::Exited(code),

@@ -1,7 +1,8 @@
 //! One command under a recipe, nothing else: `rlab exec`. The standard streams are the caller's own, the root lives in
 //! memory, and nothing is observed that was not asked for.
 
-use std::path::PathBuf;
+use std::fs;
+use std::path::{Path, PathBuf};
 
 use crate::error::Result;
 use crate::kernel::signals::Interrupts;
@@ -9,12 +10,12 @@ use crate::recipe::compose::{Recipe, RootChange};
 use crate::recipe::ingredient::Namespace;
 use crate::recipe::line::Command;
 use crate::recipe::outcome::{Call, End};
-use crate::recipe::plan::{Plan, RootPlace};
+use crate::recipe::plan::{At, Op, Plan, RootPlace};
 use crate::sandbox::launch::{self, Base};
 use crate::sandbox::machine;
 use crate::sandbox::owner::{self, WorkDirectory};
 use crate::sandbox::program::Ground;
-use crate::sandbox::rootfs::Manifest;
+use crate::sandbox::rootfs::{Manifest, Names};
 use crate::sandbox::standing::Standing;
 
 /// What a one-shot container did.
@@ -36,22 +37,25 @@ impl Done {
     }
 }
 
-/// Runs one command under a recipe. `before` is told the calls once, before the program starts to write.
+/// Is told the calls before the program starts.
+pub type Before<'a> = &'a mut dyn FnMut(&[Call]);
+
+/// Runs one command under a recipe. `before` is told the calls once, before the program starts to write; where nobody
+/// wants to know, the program does not wait for it.
 ///
 /// # Errors
 /// What rlab itself could not do.
-pub fn run(recipe: &Recipe, command: &Command, before: &mut dyn FnMut(&[Call])) -> Result<Done> {
+pub fn run(recipe: &Recipe, command: &Command, before: Option<Before<'_>>) -> Result<Done> {
     let machine = machine::find();
-    owner::collect(&machine);
     let plan = Plan::new(recipe, command, &machine, RootPlace::Memory)?;
     let mut standing = Standing::default();
     let mut calls = standing.agree_on_group(&plan.prepare, &machine)?;
     let tools = recipe.rootfs().filter(|_| recipe.root_change() != RootChange::None);
-    let manifest = tools.map(|tools| Manifest::new(tools, false)).transpose()?;
-    let place = manifest.as_ref().map(|_| WorkDirectory::make()).transpose()?;
+    let manifest = tools.map(|tools| Manifest::new(tools, Names::For(&command.argv))).transpose()?;
+    let place = manifest.as_ref().map(|manifest| Place::find(&plan, manifest)).transpose()?;
     let program = command.argv.first().map_or("", String::as_str);
     let ground = Ground {
-        root: place.as_ref().map(WorkDirectory::path),
+        root: place.as_ref().map(Place::path),
         manifest: manifest.as_ref(),
         program: match &manifest {
             Some(manifest) if !program.contains('/') => {
@@ -60,6 +64,7 @@ pub fn run(recipe: &Recipe, command: &Command, before: &mut dyn FnMut(&[Call])) 
             _ => launch::resolve(program, None::<PathBuf>.as_deref()),
         },
         environment: launch::clean_environment(),
+        straight: before.is_none(),
         ..Ground::default()
     };
     let mut interrupts = Interrupts::listen().ok();
@@ -68,9 +73,18 @@ pub fn run(recipe: &Recipe, command: &Command, before: &mut dyn FnMut(&[Call])) 
     let end = match launched.process.as_mut() {
         None => End::Refused(launched.refused.unwrap_or_default()),
         Some(process) => {
-            process.start(&mut calls)?;
-            before(&calls);
-            process.wait_or_pass_on(interrupts.as_mut())?
+            let straight = before.is_none();
+            if let Some(before) = before {
+                process.start(&mut calls)?;
+                before(&calls);
+            }
+            // What a killed rlab left is collected while the program runs, so that nobody waits for it.
+            owner::collect(&machine);
+            let end = process.wait_or_pass_on(interrupts.as_mut())?;
+            if straight {
+                process.tell_all(&mut calls);
+            }
+            end
         }
     };
     if !plan.clone.namespaces.contains(&Namespace::Pid) {
@@ -78,4 +92,38 @@ pub fn run(recipe: &Recipe, command: &Command, before: &mut dyn FnMut(&[Call])) 
     }
     standing.group.remove_all(&mut Vec::new())?;
     Ok(Done { calls, end, notes: Vec::new() })
+}
+
+/// Where the root in memory is mounted.
+enum Place {
+    /// A directory that was there before. In the container's mount namespace alone its files are covered.
+    Covered(PathBuf),
+    /// A new one.
+    Own(WorkDirectory),
+}
+
+impl Place {
+    /// A new directory costs the disk's journal more time than most of the launch takes, so the directory for temporary
+    /// files is covered instead. Not where something in it is still to be mounted, and not without a PID namespace: what
+    /// outlives a killed rlab there is recognised by its root, which then must bear the owner's name.
+    fn find(plan: &Plan, manifest: &Manifest) -> Result<Self> {
+        let base = owner::base();
+        let below = |path: &Path| fs::canonicalize(path).is_ok_and(|path| path.starts_with(&base));
+        let mounted = plan.child.iter().filter_map(|op| match op {
+            Op::Mount { source: At::Host(path), .. } => Some(Path::new(path)),
+            _ => None,
+        });
+        let in_use = manifest.files.values().map(PathBuf::as_path).chain(mounted).any(below);
+        if !in_use && plan.clone.namespaces.contains(&Namespace::Pid) && base.is_dir() {
+            return Ok(Self::Covered(base));
+        }
+        WorkDirectory::make().map(Self::Own)
+    }
+
+    fn path(&self) -> &Path {
+        match self {
+            Self::Covered(path) => path,
+            Self::Own(directory) => directory.path(),
+        }
+    }
 }

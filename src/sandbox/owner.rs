@@ -5,6 +5,7 @@
 use std::fs;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
@@ -21,10 +22,13 @@ const FIRST_PID_NAMESPACE: u64 = 0xEFFF_FFFC;
 
 /// The name of everything that this process makes. In a PID namespace of its own (a container) the namespace is part
 /// of the name, since the same PID means somebody else outside.
-pub fn own_name() -> String {
-    let pid = std::process::id() as i32;
-    let start = proc::stat(pid).map_or(0, |stat| stat.start);
-    format!("rlab.{pid}.{start}{}", namespace_suffix())
+pub fn own_name() -> &'static str {
+    static NAME: OnceLock<String> = OnceLock::new();
+    NAME.get_or_init(|| {
+        let pid = std::process::id() as i32;
+        let start = proc::stat(pid).map_or(0, |stat| stat.start);
+        format!("rlab.{pid}.{start}{}", namespace_suffix())
+    })
 }
 
 fn namespace_suffix() -> String {
@@ -98,6 +102,10 @@ impl Drop for WorkDirectory {
 /// # Errors
 /// The mount points that are in the way, or the errno of the removal.
 pub fn remove_tree(path: &Path) -> Result<()> {
+    // The root of a one-shot container was in memory: an empty directory goes at once. rmdir(2) refuses a mount point.
+    if fs::remove_dir(path).is_ok() {
+        return Ok(());
+    }
     let refused =
         |what: String| Trouble::sandbox(format!("cannot remove `{}`", path.display())).because(what);
     let mounts = tree::mounts_under(path).map_err(|error| refused(error.to_string()))?;
@@ -208,7 +216,7 @@ mod tests {
     #[test]
     fn a_living_owner_keeps_its_things() {
         let suffix = namespace_suffix();
-        assert!(!owner_is_dead(&own_name(), &suffix));
+        assert!(!owner_is_dead(own_name(), &suffix));
         let pid = std::process::id();
         assert!(owner_is_dead(&format!("rlab.{pid}.1{suffix}"), &suffix));
         assert!(owner_is_dead(&format!("rlab.4194304.77{suffix}"), &suffix));

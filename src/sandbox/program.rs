@@ -36,6 +36,8 @@ pub struct Ground<'a> {
     pub stdio: Option<[i32; 3]>,
     /// Whether the standard streams are a terminal, which becomes that of the process's own session.
     pub terminal: bool,
+    /// Whether it need not stand at the gate: nobody will look at it before its program starts.
+    pub straight: bool,
     /// The environment, `NAME=VALUE`.
     pub environment: Vec<String>,
     /// Path of the program, as the process will name it.

@@ -18,19 +18,10 @@ use crate::recipe::outcome::{Call, CallResult, Composed};
 /// The directories of the article's container.
 const DIRECTORIES: [&str; 5] = ["bin", "dev", "etc", "proc", "sys"];
 
-/// The machine's own tools that are brought where there is no BusyBox; those that are missing are left out.
-const HOST_TOOLS: &[&str] = &[
-    "sh", "ps", "ls", "cat", "head", "mount", "umount", "hostname", "sleep", "echo", "id", "env", "mkdir",
-    "rmdir", "rm", "touch", "tail", "wc", "grep", "sort", "seq", "true", "false", "kill", "uname", "stat",
-    "readlink", "dd", "df", "free", "mknod", "chroot", "unshare", "pwd", "tty", "nproc", "cp", "mv", "ln",
-    "chmod", "sed", "tr", "cut", "date", "whoami", "test", "printf", "yes", "tee", "basename", "dirname",
-];
-
-/// Names under which BusyBox is linked in a one-shot container, where asking it for its list would cost more than the
-/// container itself.
-const APPLETS: &[&str] = &[
+/// The tools of a container: those of the machine where it has no BusyBox (missing ones are left out), and the names
+/// under which BusyBox can be linked in a one-shot container.
+const TOOLS: &[&str] = &[
     "sh",
-    "ash",
     "ps",
     "ls",
     "cat",
@@ -76,66 +67,55 @@ const APPLETS: &[&str] = &[
     "date",
     "whoami",
     "test",
-    "[",
     "printf",
     "yes",
     "tee",
     "basename",
     "dirname",
-    "awk",
     "find",
-    "xargs",
-    "top",
+    "awk",
     "vi",
+    "top",
     "less",
-    "more",
-    "tar",
-    "gzip",
-    "gunzip",
-    "ip",
-    "ifconfig",
-    "ping",
-    "nc",
-    "wget",
-    "du",
-    "sync",
-    "sha256sum",
-    "md5sum",
-    "od",
-    "hexdump",
-    "cmp",
-    "diff",
-    "uniq",
-    "expr",
-    "which",
-    "pidof",
+    "xargs",
     "pgrep",
-    "pkill",
-    "killall",
     "nsenter",
     "pivot_root",
-    "setsid",
-    "nice",
-    "renice",
-    "time",
-    "timeout",
-    "watch",
-    "uptime",
-    "dmesg",
-    "sysctl",
-    "chown",
-    "chgrp",
     "mktemp",
-    "realpath",
-    "base64",
-    "clear",
-    "reset",
-    "stty",
+    "uniq",
+    "od",
 ];
 
 /// Where the machine keeps its programs, asked in this order after `PATH`.
 const PROGRAM_DIRECTORIES: [&str; 6] =
     ["/bin", "/usr/bin", "/sbin", "/usr/sbin", "/usr/local/bin", "/usr/local/sbin"];
+
+/// Under which names BusyBox is linked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Names<'a> {
+    /// Every applet that it has; it is asked for them.
+    All,
+    /// What this command, the only one, can call. Asking BusyBox and making three hundred links would take longer than
+    /// all the rest of a one-shot container.
+    For(&'a [String]),
+}
+
+impl Names<'_> {
+    fn of(self, busybox: &Path) -> Vec<String> {
+        let usual = || TOOLS.iter().map(|name| (*name).to_owned());
+        match self {
+            Self::All => applets(busybox).unwrap_or_else(|| usual().collect()),
+            Self::For(argv) => {
+                // A shell that reads its lines from elsewhere can call anything.
+                let shell = argv.iter().any(|word| ["sh", "ash", "/bin/sh"].contains(&word.as_str()));
+                let open = shell && !argv.iter().any(|word| word == "-c");
+                let words =
+                    || argv.iter().flat_map(|word| word.split(|c: char| !(c.is_alphanumeric() || c == '_')));
+                usual().filter(|name| open || words().any(|word| word == name)).collect()
+            }
+        }
+    }
+}
 
 /// What the file system will hold. Paths inside have no leading slash.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -153,11 +133,11 @@ pub struct Manifest {
 }
 
 impl Manifest {
-    /// Decides. `list` asks BusyBox for every applet that it has; without it the usual names are linked.
+    /// Decides.
     ///
     /// # Errors
     /// A machine with neither BusyBox nor a shell.
-    pub fn new(tools: Tools, list: bool) -> Result<Self> {
+    pub fn new(tools: Tools, names: Names<'_>) -> Result<Self> {
         let busybox = if tools == Tools::Host { None } else { find_program("busybox") };
         let mut manifest = Self {
             directories: DIRECTORIES.map(str::to_owned).to_vec(),
@@ -168,13 +148,13 @@ impl Manifest {
             ..Self::default()
         };
         match busybox {
-            Some(busybox) => manifest.busybox(busybox, list)?,
+            Some(busybox) => manifest.busybox(busybox, names)?,
             None => manifest.host(tools)?,
         }
         Ok(manifest)
     }
 
-    fn busybox(&mut self, busybox: PathBuf, list: bool) -> Result<()> {
+    fn busybox(&mut self, busybox: PathBuf, names: Names<'_>) -> Result<()> {
         let how = if interpreter(&busybox).is_some() {
             self.libraries(&busybox)?;
             "with its libraries"
@@ -182,9 +162,7 @@ impl Manifest {
             "static"
         };
         let size = fs::metadata(&busybox).map(|meta| meta.len()).unwrap_or_default();
-        let asked = if list { applets(&busybox) } else { None };
-        let names = asked.unwrap_or_else(|| APPLETS.iter().map(|name| (*name).to_owned()).collect());
-        for name in names {
+        for name in names.of(&busybox) {
             // A link of BusyBox to itself would never end (ELOOP).
             if name != "busybox" && !name.contains('/') {
                 self.links.insert(format!("bin/{name}"), "busybox".to_owned());
@@ -202,7 +180,7 @@ impl Manifest {
 
     fn host(&mut self, tools: Tools) -> Result<()> {
         let found: Vec<(&str, PathBuf)> =
-            HOST_TOOLS.iter().filter_map(|name| Some((*name, find_program(name)?))).collect();
+            TOOLS.iter().filter_map(|name| Some((*name, find_program(name)?))).collect();
         if !found.iter().any(|(name, _)| *name == "sh") {
             return Err(Trouble::cannot(
                 "this machine has neither BusyBox nor `sh` to fill a root file system with",
@@ -327,8 +305,8 @@ fn is_program(path: &Path) -> bool {
 /// The dynamic linker that an ELF file asks for (`PT_INTERP`, elf(5)); `None` for a static program or no ELF file.
 fn interpreter(path: &Path) -> Option<PathBuf> {
     const PT_INTERP: u32 = 3;
-    let mut head = Vec::new();
     // Program headers and the interpreter's name follow the file header, so the first page has them.
+    let mut head = Vec::with_capacity(4096);
     fs::File::open(path).ok()?.take(4096).read_to_end(&mut head).ok()?;
     if head.get(..6)? != [0x7f, b'E', b'L', b'F', 2, 1] {
         return None;
@@ -358,7 +336,7 @@ mod tests {
 
     #[test]
     fn the_machines_own_tools_come_with_their_linker() {
-        let manifest = Manifest::new(Tools::Host, false).unwrap();
+        let manifest = Manifest::new(Tools::Host, Names::All).unwrap();
         let shell = manifest.files.get("bin/sh").unwrap();
         if let Some(linker) = interpreter(shell) {
             let inside = linker.to_string_lossy().trim_start_matches('/').to_owned();
@@ -368,6 +346,19 @@ mod tests {
             let parent = Path::new(path).parent().unwrap().to_string_lossy().into_owned();
             assert!(manifest.directories.contains(&parent), "{path} has no directory");
         }
+    }
+
+    #[test]
+    fn a_command_has_the_names_that_it_can_call() {
+        let names = |argv: &[&str]| {
+            let argv: Vec<String> = argv.iter().map(|word| (*word).to_owned()).collect();
+            Names::For(&argv).of(Path::new("/nonexistent"))
+        };
+        assert_eq!(names(&["ls", "/"]), ["ls"]);
+        assert_eq!(names(&["busybox", "true"]), ["true"]);
+        assert_eq!(names(&["sh", "-c", "data=$(head -c 9 /dev/zero);ps|wc -l"]), ["sh", "ps", "head", "wc"]);
+        assert_eq!(names(&["sh"]).len(), TOOLS.len());
+        assert_eq!(names(&["busybox", "sh", "-x"]).len(), TOOLS.len());
     }
 
     #[test]

@@ -14,7 +14,7 @@ use crate::recipe::outcome::{Call, CallResult, Composed};
 use crate::recipe::plan::Prepare;
 use crate::sandbox::group::Group;
 use crate::sandbox::owner::{self, WorkDirectory};
-use crate::sandbox::rootfs::{Manifest, call};
+use crate::sandbox::rootfs::{Manifest, Names, call};
 
 /// The root file system on disk.
 #[derive(Debug)]
@@ -91,7 +91,7 @@ impl Standing {
             self.work = None;
             return Ok(());
         };
-        let manifest = Manifest::new(tools, true)?;
+        let manifest = Manifest::new(tools, Names::All)?;
         let work = match self.work.take() {
             Some(work) => work,
             None => {
