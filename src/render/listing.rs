@@ -3,7 +3,7 @@
 
 use super::mask::{HOST_PROCESSES, Masker};
 use crate::recipe::ingredient::Namespace;
-use crate::recipe::outcome::{Outcome, Place};
+use crate::recipe::outcome::{End, Outcome, Place};
 
 /// Output without rows about the host's processes.
 pub(super) fn without_host(stdout: &str, outcome: &Outcome, mask: &Masker) -> String {
@@ -11,7 +11,7 @@ pub(super) fn without_host(stdout: &str, outcome: &Outcome, mask: &Masker) -> St
         return format!("{HOST_FILES}\n");
     }
     // A masked copy may be masked again.
-    if !sees_host(outcome) || stdout.contains(HOST_PROCESSES) || (stdout.is_empty() && !filtered(outcome)) {
+    if !sees_host(outcome) || stdout.contains(HOST_PROCESSES) || stdout.is_empty() {
         return stdout.to_owned();
     }
     let asks_processes = words(&outcome.command).any(|word| matches!(word, "ps" | "top" | "pstree"));
@@ -19,7 +19,7 @@ pub(super) fn without_host(stdout: &str, outcome: &Outcome, mask: &Masker) -> St
     let is_listing =
         stdout.lines().next().is_some_and(|head| head.split_whitespace().any(|word| word == "PID"));
     if is_listing || asks_processes {
-        rows(stdout, is_listing, mask)
+        rows(stdout, is_listing, filtered(outcome), mask)
     } else if asks_proc && entries(stdout) {
         format!("{HOST_PROCESSES}\n")
     } else if asks_proc {
@@ -43,9 +43,17 @@ fn lists_host_files(outcome: &Outcome) -> bool {
         && !outcome.stdout.is_empty()
 }
 
-/// Whether grep was asked, which may or may not see itself.
+/// Whether `grep` has the last word: it prints what matches, and ends with 1 where nothing does.
 fn filtered(outcome: &Outcome) -> bool {
-    words(&outcome.command).any(|word| word == "grep")
+    let last = outcome.command.rsplit('|').next().unwrap_or_default();
+    words(last).next() == Some("grep")
+}
+
+/// How it would have ended, had the processes of others not been there: a filter that found none but theirs found
+/// nothing.
+pub(super) fn end_without_host(outcome: &Outcome, shown: &str) -> End {
+    let others = !outcome.stdout.is_empty() && shown.is_empty();
+    if others && outcome.end == End::Exited(0) && filtered(outcome) { End::Exited(1) } else { outcome.end }
 }
 
 /// Whether its /proc lists the host's processes. In a new PID namespace a process that is about to start is alone:
@@ -95,8 +103,9 @@ fn words(command: &str) -> impl Iterator<Item = &str> {
 }
 
 /// The heading is kept, and the rows about processes whose PID is known; one line stands for all others, however
-/// many, since a filter such as grep may or may not see itself.
-fn rows(stdout: &str, heading: bool, mask: &Masker) -> String {
+/// many. A filter is asked for the container's own processes: whether it finds some of another session, or itself, is
+/// chance, and those rows go.
+fn rows(stdout: &str, heading: bool, filtered: bool, mask: &Masker) -> String {
     let mut lines = stdout.lines();
     let mut out = String::new();
     let column =
@@ -113,8 +122,10 @@ fn rows(stdout: &str, heading: bool, mask: &Masker) -> String {
             out.push_str(&row);
             out.push('\n');
         }
-        out.push_str(HOST_PROCESSES);
-        out.push('\n');
+        if !filtered {
+            out.push_str(HOST_PROCESSES);
+            out.push('\n');
+        }
         return out;
     }
     single_numbers(stdout)
@@ -124,6 +135,9 @@ fn rows(stdout: &str, heading: bool, mask: &Masker) -> String {
 fn known_row(line: &str, column: Option<usize>, mask: &Masker) -> Option<String> {
     let words: Vec<&str> = line.split_whitespace().collect();
     let (at, pid) = words.iter().take(3).enumerate().find_map(|(at, word)| {
+        if word.starts_with("<pid-") {
+            return Some((at, (*word).to_owned()));
+        }
         let pid = word.parse().ok()?;
         mask.knows_pid(pid).then(|| (at, mask.pid(pid)))
     })?;

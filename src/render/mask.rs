@@ -40,8 +40,9 @@ pub struct Masker {
     words: Vec<(String, String)>,
     /// Names of the host.
     hostnames: BTreeSet<String>,
-    /// Outputs that listed the host's processes, blanks taken out: an observation may quote a piece of one.
-    hidden: BTreeSet<String>,
+    /// Outputs that listed the host's processes, blanks taken out, and what stands for each: an observation may quote a
+    /// piece of one.
+    hidden: BTreeMap<String, String>,
     /// How many lines those had.
     hidden_lines: BTreeSet<usize>,
     /// Readings of the group's kill counter, and what stands for each.
@@ -208,11 +209,11 @@ impl Masker {
             return Some("<host>".to_owned());
         }
         let piece = folded(quoted.trim_end_matches('…'));
-        let hides = self.hidden.iter().any(|hidden| hidden.starts_with(&piece));
+        let hidden = self.hidden.iter().find(|(hidden, _)| hidden.starts_with(&piece));
         // The heading alone is no listing, and a number alone is a count.
         let rows = piece.bytes().any(|byte| byte.is_ascii_digit())
             && piece.bytes().any(|byte| byte.is_ascii_alphabetic());
-        (before.ends_with("output ") && hides && rows).then(|| HOST_PROCESSES.to_owned())
+        hidden.filter(|_| before.ends_with("output ") && rows).map(|(_, shown)| shown.clone())
     }
 
     /// The standard output of a command.
@@ -220,8 +221,10 @@ impl Masker {
         let stdout = &outcome.stdout;
         let shown = listing::without_host(stdout, outcome, self);
         if shown.contains(HOST_PROCESSES) && !stdout.contains(HOST_PROCESSES) {
-            self.hidden.insert(folded(stdout));
+            self.hidden.insert(folded(stdout), HOST_PROCESSES.to_owned());
             self.hidden_lines.insert(stdout.lines().count());
+        } else if shown != *stdout && !stdout.contains(HOST_PROCESSES) {
+            self.hidden.insert(folded(stdout), shown.split_whitespace().collect::<Vec<_>>().join(" "));
         }
         self.lines(&shown, outcome)
     }
@@ -241,6 +244,10 @@ impl Masker {
     fn output_line(&self, line: &str, asked: Asked, owner: i32) -> String {
         if asked.hostname && self.hostnames.contains(line.trim()) {
             return line.replace(line.trim(), "<host>");
+        }
+        // `oom_kill 2` in a control file is the same reading as in a sentence.
+        if line.starts_with("oom_kill ") {
+            return tokens::numbers(line, |token| self.kill_count(token));
         }
         let values = line.split_once(':').map_or(line, |(_, values)| values);
         let numeric = values.split_whitespace().all(|word| word.bytes().all(|byte| byte.is_ascii_digit()));

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use super::mask::{HOST_PROCESSES, Masker};
 use super::samples::{self, ONE, Volatile};
 use crate::lab::check::Verdict;
-use crate::recipe::outcome::{Outcome, Place};
+use crate::recipe::outcome::{End, Outcome, Place};
 
 fn knowing(v: Volatile) -> Masker {
     let mut mask = Masker::new();
@@ -124,15 +124,43 @@ fn the_host_sees_the_container_among_its_own() {
     let listed = Outcome { place: Place::Host, ..with("ps -A", headed, &stays) };
     let host = Outcome { place: Place::Host, ..with("ps aux | grep sleep", rows, &stays) };
     let name = mask.pid(24163);
-    assert_eq!(mask.outcome(&host).stdout, format!("{name} sleep 1234\n{HOST_PROCESSES}\n"));
+    assert_eq!(mask.outcome(&host).stdout, format!("{name} sleep 1234\n"));
     assert_eq!(
         mask.outcome(&listed).stdout,
         format!("PID USER COMMAND\n{name} sleep 1234\n{HOST_PROCESSES}\n")
     );
     assert_eq!(observed(&mask, "`sleep 1234` runs"), "`sleep 1234` runs");
-    // Whether grep sees itself is a matter of chance.
-    let alone = Outcome { stdout: rows.lines().next().unwrap_or_default().to_owned(), ..host };
-    assert_eq!(mask.outcome(&alone).stdout, format!("{name} sleep 1234\n{HOST_PROCESSES}\n"));
+    assert_eq!(
+        observed(&mask, "exit status 0, output `root 24163 0.0 0.1 4312 1024 ? S 14:03 0:00 sleep 1…`"),
+        format!("exit status 0, output `{name} sleep 1234`")
+    );
+}
+
+#[test]
+fn what_a_filter_finds_of_others_is_chance() {
+    let stays = samples::probe_after(ONE);
+    let mut mask = Masker::new();
+    mask.outcome(&stays);
+    let found = |stdout: &str, end| Outcome {
+        place: Place::Host,
+        end,
+        ..with("ps -A -o pid,time,args | grep '[s]leep 1234'", stdout, &stays)
+    };
+    let (own, other) = ("24163 00:00:00 sleep 1234\n", "24999 00:01:00 sleep 1234\n");
+    let both = format!("{other}{own}");
+    for (alone, busy) in [
+        (found("", End::Exited(1)), found(other, End::Exited(0))),
+        (found(own, End::Exited(0)), found(&both, End::Exited(0))),
+    ] {
+        let masked = mask.outcome(&alone);
+        assert_eq!(mask.outcome(&busy), masked);
+        assert_eq!(masked.end, alone.end, "what really was, alone");
+        assert_eq!(mask.outcome(&masked), masked);
+    }
+    // Something else that prints nothing of ours has ended as it has ended.
+    let cut =
+        Outcome { command: "ps -A | grep '[s]leep 1234' | head".to_owned(), ..found(other, End::Exited(0)) };
+    assert_eq!(mask.outcome(&cut).end, End::Exited(0));
 }
 
 #[test]

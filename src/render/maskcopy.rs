@@ -2,7 +2,7 @@
 //! masked. Numbers stay in their fields: [`super::event::masked`] and [`super::report`] write them as names.
 
 use super::mask::Masker;
-use super::{calls, tokens};
+use super::{calls, listing, tokens};
 use crate::error::Trouble;
 use crate::lab::check::Verdict;
 use crate::recipe::outcome::{
@@ -16,6 +16,7 @@ impl Masker {
         self.learn_outcome(outcome);
         let mut copy = outcome.clone();
         copy.stdout = self.stdout(outcome);
+        copy.end = listing::end_without_host(outcome, &copy.stdout);
         copy.stderr = self.stderr(outcome);
         copy.calls = self.calls(&copy.calls);
         copy.limits = self.limits(&copy.limits);
