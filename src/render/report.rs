@@ -84,7 +84,7 @@ pub struct StepReport {
     pub before: Option<Outcome>,
     /// The lines.
     pub lines: Vec<LineReport>,
-    /// The probe after the last line that changed the recipe.
+    /// The probe when it was last shown.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub after: Option<Outcome>,
     /// The table of `ablate`.
@@ -107,7 +107,7 @@ pub struct LineReport {
     /// What a command did.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub outcome: Option<Outcome>,
-    /// The step's probe after this line, where the line changed the recipe.
+    /// The step's probe after this line, where it was shown.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub probe: Option<Outcome>,
     /// What `peek` showed.

@@ -92,6 +92,9 @@ impl Walk {
         if !self.probe_line().is_some_and(|probe| seen_by(probe, &old, &self.recipe, stage.world)) {
             return Ok(());
         }
+        if added.is_none() && self.probe_line().is_some_and(is_host) {
+            return self.probe_changes(stage);
+        }
         let refused_before = self.at.as_ref().and_then(|at| at.visit.outcomes.last()).and_then(refused);
         match self.probe_again(stage) {
             Ok(after) => {
@@ -128,16 +131,40 @@ impl Walk {
         self.at.as_ref().and_then(|at| at.step().probe.as_ref()).map(|probe| &probe.line)
     }
 
+    /// What was taken out shows on the host where the probe has another answer now.
+    fn probe_changes(&mut self, stage: &mut Stage<'_>) -> Result<()> {
+        let Some(now) = self.probe(stage)? else { return Ok(()) };
+        let last = self.at.as_ref().and_then(|at| at.visit.shown.as_ref().or(at.visit.before.as_ref()));
+        if last.is_none_or(|last| (&last.stdout, last.end) != (&now.stdout, now.end)) {
+            self.show(&now, stage);
+        }
+        Ok(())
+    }
+
     /// Runs the probe once more and tells before and after.
     fn probe_again(&mut self, stage: &mut Stage<'_>) -> Result<Option<Outcome>> {
         let Some(after) = self.probe(stage)? else { return Ok(None) };
-        self.keep(&after);
+        self.show(&after, stage);
+        Ok(Some(after))
+    }
+
+    /// Tells the probe before and after.
+    fn show(&mut self, after: &Outcome, stage: &mut Stage<'_>) {
+        self.keep(after);
         let before = self.at.as_mut().and_then(|at| {
             at.visit.probed = true;
+            at.visit.shown = Some(after.clone());
             at.visit.before.clone()
         });
         stage.tell(Event::BeforeAfter { before, after: after.clone() });
-        Ok(Some(after))
+    }
+
+    /// Before a step is judged done or not: where no ingredient has shown the probe, it is shown now. That nothing has
+    /// changed is an answer too. Where it cannot run, the learner's own lines have said why.
+    pub(super) fn last_look(&mut self, stage: &mut Stage<'_>) {
+        if self.at.as_ref().is_some_and(|at| at.visit.shown.is_none()) {
+            drop(self.probe_again(stage));
+        }
     }
 
     /// Runs the probe without telling.

@@ -281,6 +281,7 @@ impl Walk {
                 return Ok(());
             }
         }
+        self.last_look(stage);
         let verdicts = self.judge(stage)?;
         let complete = self.complete(&verdicts);
         stage.tell(Event::Judged(verdicts));

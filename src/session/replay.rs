@@ -92,6 +92,9 @@ impl Walk {
                 break;
             }
         }
+        if !self.interrupted {
+            self.last_look(stage);
+        }
         let verdicts = self.judge(stage)?;
         let complete = carried && !self.interrupted && self.complete(&verdicts);
         stage.tell(Event::Judged(verdicts));

@@ -86,6 +86,25 @@ claim = "it ended well"
 status = 0
 "#;
 
+/// A step that only looks, with a probe on the host.
+const LOOKS: &str = r#"
+format = 1
+id = "looks"
+title = "Looks"
+minutes = 3
+
+[[step]]
+id = "look"
+title = "Look"
+say = "Say."
+try = ["true"]
+probe = "!ls"
+hints = ["nudge", "stronger", "nearly"]
+[[step.check]]
+claim = "it ended well"
+status = 0
+"#;
+
 struct Labs(Vec<(&'static str, &'static str)>);
 
 impl Shelf for Labs {
@@ -118,6 +137,13 @@ impl Learner {
     fn at(at: &str) -> Self {
         let mut learner = Self::playing();
         learner.walk.start(at, &mut learner.world, &mut |_| {}).unwrap();
+        learner
+    }
+
+    fn looking() -> Self {
+        let mut learner =
+            Self { walk: Walk::play(Box::new(Labs(vec![("looks", LOOKS)]))), world: Fake::default() };
+        learner.walk.start("looks", &mut learner.world, &mut |_| {}).unwrap();
         learner
     }
 

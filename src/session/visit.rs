@@ -25,6 +25,8 @@ pub(super) struct Visit {
     pub(super) ticked: Vec<bool>,
     /// Whether the line under way ran the probe.
     pub(super) probed: bool,
+    /// The probe as it was last shown since the step began.
+    pub(super) shown: Option<Outcome>,
     /// Whether all checks have held.
     pub(super) done: bool,
     /// Whether rlab solved it.

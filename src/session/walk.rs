@@ -270,6 +270,7 @@ impl Walk {
         }
         let verdicts = self.judge(stage)?;
         if self.complete(&verdicts) {
+            self.last_look(stage);
             stage.tell(Event::Judged(verdicts));
             self.finish_step(stage);
         }

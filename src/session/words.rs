@@ -80,6 +80,9 @@ impl Walk {
         let done = at.visit.done;
         let verdicts = self.judge(stage)?;
         let complete = self.complete(&verdicts);
+        if complete && !done {
+            self.last_look(stage);
+        }
         stage.tell(Event::Judged(verdicts));
         if complete && !done {
             self.finish_step(stage);

@@ -137,6 +137,26 @@ fn a_line_that_is_wrong_says_where() {
 }
 
 #[test]
+fn a_step_without_an_ingredient_shows_its_probe_once_at_the_end() {
+    let mut learner = Learner::looking();
+    let events = learner.types("true");
+    assert_eq!(kinds(&events)[1..], ["Ended", "BeforeAfter", "Judged", "StepDone"]);
+    // The step is done: nobody asked to see it again.
+    assert!(!kinds(&learner.types("true")).contains(&"BeforeAfter".to_owned()));
+}
+
+#[test]
+fn what_is_taken_out_shows_where_the_host_answers_otherwise() {
+    let mut learner = Learner::looking();
+    learner.types("rootfs");
+    assert_eq!(kinds(&learner.types("drop rootfs")), ["Composed", "Note"]);
+    learner.types("rootfs");
+    let gone = Outcome { stdout: "gone".to_owned(), ..learner.world.outcome(&Default::default(), "ls") };
+    learner.world.script.push_back(Ok(gone));
+    assert_eq!(kinds(&learner.types("drop rootfs")), ["Composed", "BeforeAfter", "Note"]);
+}
+
+#[test]
 fn dropping_says_what_and_runs_the_probe() {
     let mut learner = Learner::at("one:pid");
     let events = learner.types("drop /proc");
