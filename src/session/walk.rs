@@ -18,6 +18,9 @@ use crate::session::stage::Stage;
 use crate::session::visit::Visit;
 use crate::session::world::World;
 
+/// Characters of a refused word that are quoted.
+const WORD_SHOWN: usize = 60;
+
 /// Whether the session goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Flow {
@@ -315,7 +318,12 @@ fn refused(text: &str, error: LineError) -> Trouble {
     let word = rest.split_whitespace().next().unwrap_or_default();
     // One word is its own place; so is a word that the message names.
     if !word.is_empty() && error.at > 0 && !error.what.contains(word) {
-        trouble = trouble.because(format!("at `{word}`, column {}", text[..error.at].chars().count() + 1));
+        // A word without end (a paste) is told by its beginning.
+        let (shown, rest) =
+            word.split_at(word.char_indices().nth(WORD_SHOWN).map_or(word.len(), |(at, _)| at));
+        let more = if rest.is_empty() { "" } else { "…" };
+        let column = text[..error.at].chars().count() + 1;
+        trouble = trouble.because(format!("at `{shown}{more}`, column {column}"));
     }
     trouble.hint = error.hint;
     trouble

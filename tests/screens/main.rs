@@ -12,7 +12,12 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod bad_input;
 mod course;
+mod hang_up;
 mod interrupts;
+mod looks;
+mod resize;
+mod restart;
 mod shell;
 mod words;

@@ -15,10 +15,16 @@ const SCROLLBACK: usize = 20_000;
 /// What a terminal answers when it is asked.
 #[derive(Default)]
 pub(super) struct Answers {
-    pub(super) pending: Vec<u8>,
+    pending: Vec<u8>,
+    /// Rows that the scrollback had no room for any more.
+    dropped: usize,
 }
 
 impl Callbacks for Answers {
+    fn on_scroll(&mut self, _: vt100::capture::RowContents<'_>, _: bool) {
+        self.dropped += 1;
+    }
+
     fn unhandled_csi(
         &mut self,
         screen: &mut Screen,
@@ -144,11 +150,12 @@ impl Picture {
         self.parser.set_size(size(rows), size(columns));
     }
 
-    /// Row and column of the cursor, from 0, the row counted from the top of the scrollback.
+    /// Row and column of the cursor, from 0, the row counted from the first that was ever shown.
     pub(super) fn cursor(&self) -> (usize, usize) {
         let screen = self.parser.screen();
         let (row, column) = screen.cursor_position();
-        (screen.scrollback_len() + usize::from(row), usize::from(column))
+        let above = self.parser.callbacks().dropped + screen.scrollback_len();
+        (above + usize::from(row), usize::from(column))
     }
 
     /// Whether the program takes pastes apart from keys: an editor reads a line.
@@ -170,8 +177,9 @@ impl Picture {
         states.into_iter().filter(|(odd, _)| *odd).map(|(_, what)| what).collect()
     }
 
-    /// The rows from this one on, counted from the top of the scrollback, to the bottom of the screen.
+    /// The rows from this one on, counted from the first that was ever shown, to the bottom of the screen.
     pub(super) fn rows(&mut self, from: usize) -> Vec<Row> {
+        let from = from.saturating_sub(self.parser.callbacks().dropped);
         let screen = self.parser.screen_mut();
         let (height, columns) = screen.size();
         let (height, columns) = (usize::from(height.get()), columns.get());

@@ -160,6 +160,19 @@ impl Screen {
         self.settle();
     }
 
+    /// Waits for the next prompt of the editor where the terminal cannot be told that a line is read (`TERM=dumb`):
+    /// the cursor stands after the prompt's sign, and the program waits.
+    pub(crate) fn asks_next(&mut self) {
+        let from = self.from;
+        let first = self.pressed == 0;
+        self.until("no prompt", |shown| {
+            let (row, column) = shown.picture.cursor();
+            let text: String = shown.picture.rows(row)[0].text.chars().take(column).collect();
+            (row > from || first) && [" ▸", " >"].iter().any(|sign| text.trim_end().ends_with(sign))
+        });
+        self.settle();
+    }
+
     /// Waits until the cursor stands below the row of the last key, after a prompt that ends so. For programs that do
     /// not tell when they read a line.
     pub(crate) fn asks(&mut self, sign: &str) {
@@ -226,7 +239,11 @@ impl Screen {
         while quiet < 4 {
             self.insist(until, "the program does not come to rest");
             let rests = !self.unread() && waits(self.pid());
-            let now = self.window.shown().bytes.len();
+            let (now, closed) = {
+                let shown = self.window.shown();
+                (shown.bytes.len(), shown.closed)
+            };
+            assert!(!closed, "the program has closed the terminal:\n{}", tail(&self.rows()));
             quiet = if rests && now == bytes { quiet + 1 } else { 0 };
             bytes = now;
             // The kernel carries bytes from one end of a terminal to the other when it finds the time.
@@ -264,7 +281,7 @@ impl Screen {
         self.window.shown().bytes.clone()
     }
 
-    /// Where the cursor stands: row (from the top of the scrollback) and column, from 0.
+    /// Where the cursor stands: row (from the first that was ever shown) and column, from 0.
     pub(crate) fn cursor(&self) -> (usize, usize) {
         self.window.shown().picture.cursor()
     }

@@ -1,0 +1,115 @@
+//! From one session to the next: history, the place in the course, and two sessions of one learner at once.
+
+use std::path::Path;
+
+use crate::course::ghost;
+use crate::support::can_run_labs;
+use crate::support::screen::{CTRL_C, Screen, Seat};
+
+const UP: &str = "\x1b[A";
+const CTRL_R: &str = "\x12";
+
+fn session(home: &Path, words: &[&str]) -> Screen {
+    let mut screen = Seat::new(80, 24).home(home).start(words);
+    screen.prompt();
+    screen
+}
+
+#[test]
+fn lines_come_back_in_the_next_session() {
+    let home = tempfile::tempdir().unwrap();
+    let mut first = session(home.path(), &["play"]);
+    first.line("echo first");
+    first.line("echo sec''ond");
+    first.leave();
+    let mut second = session(home.path(), &["play"]);
+    second.press(UP);
+    second.settle();
+    assert!(second.cursor_row().text.ends_with("echo sec''ond"), "{}", second.cursor_row().text);
+    second.press(UP);
+    second.settle();
+    assert!(second.cursor_row().text.ends_with("echo first"), "{}", second.cursor_row().text);
+    second.press(CTRL_C);
+    second.prompt();
+    second.press(CTRL_R);
+    second.settle();
+    second.press("ho sec");
+    second.settle();
+    assert!(second.cursor_row().text.contains("echo sec''ond"), "{}", second.cursor_row().text);
+    let told = second.line("");
+    assert!(told.contains("\n  second\n"), "{told}");
+    second.leave();
+}
+
+#[test]
+fn the_next_session_goes_on_where_this_one_left_off() {
+    if !can_run_labs() {
+        return;
+    }
+    let home = tempfile::tempdir().unwrap();
+    let mut first = session(home.path(), &[]);
+    // Six lines: the welcome's, and those of two steps.
+    while !first.text().contains("step 3 of 6") {
+        first.line("");
+    }
+    let bye = first.leave();
+    assert!(bye.lines().rev().take(4).any(|line| line.contains("look")), "{bye}");
+
+    let mut second = session(home.path(), &[]);
+    assert!(second.text().lines().filter(|line| !line.trim().is_empty()).count() <= 8, "{}", second.text());
+    assert!(ghost(&second.cursor_row()).is_some());
+    let told = second.line("");
+    assert!(told.contains("step 3 of 6"), "{told}");
+    // The state is there, not only the page.
+    let told = second.line("ls /");
+    assert!(told.contains("\n  proc\n") && !told.contains("\n  home\n"), "{told}");
+    let status = second.line("status");
+    assert_eq!(status.matches('✓').count(), 2, "{status}");
+    second.leave();
+}
+
+#[test]
+fn a_lab_that_is_done_stays_done() {
+    if !can_run_labs() {
+        return;
+    }
+    let home = tempfile::tempdir().unwrap();
+    let mut first = session(home.path(), &["start", "chroot"]);
+    while ghost(&first.cursor_row()).is_some_and(|line| !line.starts_with("start ")) {
+        first.line("");
+    }
+    first.leave();
+    let mut second = session(home.path(), &[]);
+    let labs = second.line("labs");
+    assert_eq!(labs.matches("done").count(), 1, "{labs}");
+    // On to the next one.
+    assert!(second.line("").contains("lab 2 of 4"));
+    second.leave();
+}
+
+#[test]
+fn a_state_directory_that_cannot_be_used_is_told_and_stops_nothing() {
+    let home = tempfile::tempdir().unwrap();
+    // A file where the directory should be: root may write to a read-only directory.
+    std::fs::write(home.path().join("state"), "").unwrap();
+    let mut screen = session(home.path(), &["play"]);
+    let told = screen.text().split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(told.contains("not kept"), "{told}");
+    let told = screen.line("echo $((40 + 2))");
+    assert!(told.contains("\n  42\n"), "{told}");
+    screen.leave();
+
+    let home = tempfile::tempdir().unwrap();
+    let state = home.path().join("state/rlab");
+    std::fs::create_dir_all(&state).unwrap();
+    std::fs::write(state.join("progress.json"), b"\xff{half a file").unwrap();
+    let screen = session(home.path(), &["play"]);
+    let told = screen.leave().split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(told.contains("set aside"), "{told}");
+    let kept: Vec<Vec<u8>> = std::fs::read_dir(&state)
+        .unwrap()
+        .flatten()
+        .filter_map(|entry| std::fs::read(entry.path()).ok())
+        .collect();
+    assert!(kept.iter().any(|bytes| bytes == b"\xff{half a file"), "the damaged file is lost");
+}
