@@ -5,22 +5,6 @@ use nix::sys::termios::LocalFlags;
 use crate::support::screen::{ENTER, Screen};
 use crate::support::{can_run_labs, left_by};
 
-/// Processes that a session started, and theirs.
-fn descendants(of: u32) -> Vec<u32> {
-    let mut found = Vec::new();
-    let mut parents = vec![of];
-    while let Some(parent) = parents.pop() {
-        let children =
-            std::fs::read_to_string(format!("/proc/{parent}/task/{parent}/children")).unwrap_or_default();
-        let children = children.split_whitespace().filter_map(|pid| pid.parse::<u32>().ok());
-        for child in children {
-            found.push(child);
-            parents.push(child);
-        }
-    }
-    found
-}
-
 /// When a process started, to tell it from another one with its number.
 fn start(pid: u32) -> Option<String> {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
@@ -31,7 +15,7 @@ fn start(pid: u32) -> Option<String> {
 /// Closes the window, and looks what is left.
 fn close(mut screen: Screen, when: &str) {
     let alive: Vec<(u32, Option<String>)> =
-        descendants(screen.pid()).into_iter().map(|pid| (pid, start(pid))).collect();
+        screen.descendants().into_iter().map(|pid| (pid, start(pid))).collect();
     screen.hang_up();
     screen.end();
     for (pid, started) in alive {
@@ -81,9 +65,9 @@ fn a_closed_window_while_something_runs_leaves_nothing() {
         "shell",
     ] {
         let mut screen = play(&CONTAINER);
-        let before = descendants(screen.pid()).len();
+        let before = screen.descendants().len();
         screen.press(&format!("{line}{ENTER}"));
-        screen.until_so(line, |screen| descendants(screen.pid()).len() > before);
+        screen.until_so(line, |screen| screen.descendants().len() > before);
         close(screen, line);
     }
 }

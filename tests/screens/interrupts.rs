@@ -20,27 +20,10 @@ fn goes_on(screen: &mut Screen) {
     assert!(told.contains("\n  42\n"), "{told}");
 }
 
-/// Whether a process that this session started has these words on its command line.
-fn runs(screen: &Screen, words: &str) -> bool {
-    let text = |pid: &str, name: &str| {
-        let text = std::fs::read(format!("/proc/{pid}/{name}")).unwrap_or_default();
-        String::from_utf8_lossy(&text).replace('\0', " ")
-    };
-    let mut parents = vec![screen.pid().to_string()];
-    while let Some(parent) = parents.pop() {
-        if text(&parent, "cmdline").contains(words) {
-            return true;
-        }
-        let children = text(&parent, &format!("task/{parent}/children"));
-        parents.extend(children.split_whitespace().map(str::to_owned));
-    }
-    false
-}
-
 /// Begins a line that lasts, and waits until it runs.
 fn begin(screen: &mut Screen, line: &str, runs_then: &str) {
     screen.press(&format!("{line}{ENTER}"));
-    screen.until_so(&format!("{runs_then:?} does not run"), |screen| runs(screen, runs_then));
+    screen.until_so(&format!("{runs_then:?} does not run"), |screen| screen.runs(runs_then));
 }
 
 /// Ctrl-C while it runs: a prompt, and it is gone.
@@ -48,7 +31,7 @@ fn interrupt(screen: &mut Screen, line: &str, runs_then: &str) {
     begin(screen, line, runs_then);
     screen.press(CTRL_C);
     screen.prompt();
-    assert!(!runs(screen, runs_then), "`{line}` is still there");
+    assert!(!screen.runs(runs_then), "`{line}` is still there");
     goes_on(screen);
 }
 
@@ -115,7 +98,7 @@ fn it_ends_what_does_not_listen() {
         std::thread::sleep(std::time::Duration::from_millis(20));
     }
     screen.until_so("no prompt after Ctrl-C", |screen| screen.reads());
-    assert!(!runs(&screen, "sleep 1812"));
+    assert!(!screen.runs("sleep 1812"));
     screen.press(CTRL_C);
     screen.prompt();
     goes_on(&mut screen);
@@ -132,7 +115,7 @@ fn a_container_that_stays_does_not_hear_it() {
     screen.prompt();
     interrupt(&mut screen, "sleep 1822", "sleep 1822");
     assert!(screen.line("jobs").contains("sleep 1821"));
-    assert!(runs(&screen, "sleep 1821"));
+    assert!(screen.runs("sleep 1821"));
     screen.leave();
 }
 

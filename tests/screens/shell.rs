@@ -45,7 +45,7 @@ fn in_and_out_ten_times_the_terminal_is_the_same() {
         let told = inside(&mut screen, &format!("echo $((6 * 7 + {round})) is $$"));
         assert!(told.contains(&format!("\n{} is 1\n", 42 + round)), "{told}");
         // Whatever it does to the terminal.
-        screen.press(&format!("stty -echo -icrnl min 7{ENTER}"));
+        screen.press(&format!("stty -echo -icrnl min 7; printf '\\33[?25l\\33[31m'{ENTER}"));
         screen.asks("#");
         screen.press(if round % 2 == 0 { CTRL_D } else { "exit\n" });
         screen.prompt();
@@ -108,19 +108,20 @@ fn ctrl_c_and_ctrl_z_go_to_what_runs_in_the_shell() {
     }
     let mut screen = ready();
     inside(&mut screen, "shell");
-    screen.press(&format!("echo go; sleep 1000{ENTER}"));
-    screen.see("\ngo\n");
+    // Not before it has the terminal: the shell would take the key for itself, and still wait for the sleep.
+    screen.press(&format!("sleep 1001{ENTER}"));
+    screen.until_so("no sleep", |screen| screen.runs("sleep 1001"));
     screen.press(CTRL_C);
     screen.asks("#");
     let told = inside(&mut screen, "echo status $?");
     assert!(told.contains("\nstatus 130\n"), "{told}");
 
-    screen.press(&format!("echo on; sleep 1000{ENTER}"));
-    screen.see("\non\n");
+    screen.press(&format!("sleep 1002{ENTER}"));
+    screen.until_so("no sleep", |screen| screen.runs("sleep 1002"));
     screen.press(CTRL_Z);
     screen.asks("#");
     let told = inside(&mut screen, "jobs");
-    assert!(told.contains("Stopped") && told.contains("sleep 1000"), "{told}");
+    assert!(told.contains("Stopped") && told.contains("sleep 1002"), "{told}");
     let told = inside(&mut screen, "kill -9 %1; wait; echo gone $((1 + 1))");
     assert!(told.contains("gone 2"), "{told}");
 

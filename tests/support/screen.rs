@@ -319,6 +319,28 @@ impl Screen {
         nix::unistd::tcgetpgrp(self.window.keys()).expect("a process group").as_raw()
     }
 
+    /// Processes that the program started, and those that they started.
+    pub(crate) fn descendants(&self) -> Vec<u32> {
+        let mut found = Vec::new();
+        let mut parents = vec![self.pid()];
+        while let Some(parent) = parents.pop() {
+            let children = std::fs::read_to_string(format!("/proc/{parent}/task/{parent}/children"));
+            for child in children.unwrap_or_default().split_whitespace().filter_map(|pid| pid.parse().ok()) {
+                found.push(child);
+                parents.push(child);
+            }
+        }
+        found
+    }
+
+    /// Whether one of them has these words on its command line.
+    pub(crate) fn runs(&self, words: &str) -> bool {
+        self.descendants().into_iter().any(|pid| {
+            let line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+            String::from_utf8_lossy(&line).replace('\0', " ").contains(words)
+        })
+    }
+
     /// Closes the window.
     pub(crate) fn hang_up(&mut self) {
         self.window.close();
