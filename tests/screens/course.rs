@@ -82,3 +82,85 @@ fn enter_alone_walks_the_course_at_80_columns() {
 fn enter_alone_walks_the_course_at_120_columns() {
     by_enter_alone(120);
 }
+
+/// Other lines than those that the labs suggest, step by step. Each does the same by another way.
+const OTHER_LINES: [(&str, &[&[&str]]); 4] = [
+    (
+        "chroot",
+        &[
+            &["2", "rootfs host", "!chroot $ROOTFS echo 'Hello from the new tools!'"],
+            &["predict 2", "pivot_root"],
+            &["ls -a /bin", "echo /proc/* | grep -v /proc/[*] || true"],
+            &["ps"],
+            &["mount --bind /proc /proc", "echo /proc/[1]"],
+            &["sh -c 'sleep 1000; true' &"],
+        ],
+    ),
+    (
+        "pid-namespace",
+        &[
+            &["ps"],
+            &["unshare -p"],
+            &["drop unshare", "unshare --pid --fork", "mount -t proc none /proc"],
+            &["busybox sleep 1234 &"],
+            &["kill -15 1"],
+            &["kill -9 1"],
+        ],
+    ),
+    (
+        "memory-cgroup",
+        &[
+            &["cgroup pids.max=100 memory.max=max", "!find $CGROUP -maxdepth 1"],
+            &["cgroup memory.max=7M", "!cat $CGROUP/memory.limit_in_bytes"],
+            &["tail -f /dev/null &"],
+            &["all=$(tail -c 9000000 /dev/zero | tr '\\0' x)"],
+            &["some=$(head -c 2950000 /dev/urandom)"],
+            &["kill -KILL 1"],
+            &["drop memory.max", "drop cgroup"],
+        ],
+    ),
+    (
+        "container",
+        &[
+            &["rootfs host", "pivot_root"],
+            &["mount -t proc kernel /proc"],
+            &["cgroup memory.max=7168K"],
+            &["mount --bind /dev/random /dev/urandom"],
+            &["unshare -p --mount-proc --mount", "sleep 999 &"],
+            &["echo 'Hello from a container!'", "echo /*", "data=$(head -c 8000000 /dev/urandom)"],
+            &[
+                "kill -9 1",
+                "drop pivot_root",
+                "drop unshare",
+                "drop cgroup",
+                "drop /dev/urandom",
+                "drop /proc",
+                "drop rootfs",
+                "true",
+            ],
+            &["ablate"],
+        ],
+    ),
+];
+
+#[test]
+fn other_lines_that_work_walk_the_course_too() {
+    if !can_run_labs() {
+        return;
+    }
+    let mut screen = Screen::start(100, 24, &["start", "chroot"]);
+    screen.prompt();
+    for (lab, steps) in OTHER_LINES {
+        for (at, lines) in steps.iter().enumerate() {
+            let place = format!("{lab}, step {}", at + 1);
+            let told: String = lines.iter().map(|line| screen.line(line)).collect();
+            let check = screen.line("check");
+            assert!(check.contains('✓') && !check.contains('✗'), "{place} is not done:\n{told}\n{check}");
+            screen.line("next");
+        }
+        screen.line("");
+    }
+    let labs = screen.line("labs");
+    assert_eq!(labs.matches("✓ done").count(), LABS.len(), "not every lab is done:\n{labs}");
+    screen.leave();
+}
