@@ -124,7 +124,7 @@ pub struct Manifest {
     pub directories: Vec<String>,
     /// Path inside, and the file on the host that it is a copy of.
     pub files: BTreeMap<String, PathBuf>,
-    /// Path inside, and what the symbolic link says.
+    /// Path inside, and the name beside it that it is a link to.
     pub links: BTreeMap<String, String>,
     /// Small files that rlab writes.
     pub texts: BTreeMap<String, &'static str>,
@@ -257,7 +257,7 @@ impl Manifest {
         }
         for (inside, target) in &self.links {
             let path = root.join(inside);
-            std::os::unix::fs::symlink(target, &path).map_err(|error| building(&path, error))?;
+            link(target, &path).map_err(|error| building(&path, error))?;
         }
         for (inside, text) in &self.texts {
             let path = root.join(inside);
@@ -266,6 +266,13 @@ impl Manifest {
         composed.notes.push(self.note.clone());
         Ok(composed)
     }
+}
+
+/// Another name for a file in the same directory, as `busybox --install` makes them: hard links need no inode. Hundreds
+/// of new inodes, just after hundreds were freed, keep ext4 busy for a long time (it does not reuse them at once). A
+/// symbolic link where the file system has no hard links.
+fn link(target: &str, path: &Path) -> std::io::Result<()> {
+    fs::hard_link(path.with_file_name(target), path).or_else(|_| std::os::unix::fs::symlink(target, path))
 }
 
 /// A call that rlab made through the standard library, told like the others.
