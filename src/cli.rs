@@ -134,6 +134,11 @@ pub enum Mode {
         #[arg(value_name = "PATH")]
         path: PathBuf,
     },
+    /// What is remembered of you: steps done, tries, hints, predictions, time; or forget a lab.
+    #[command(after_help = "Examples:\n  rlab progress\n  rlab progress --format json\n  \
+                            rlab progress forget chroot\n\nIt is kept in `$XDG_STATE_HOME/rlab` \
+                            (`~/.local/state/rlab`), and nowhere else.")]
+    Progress(Progress),
     /// Remove what a killed rlab left behind: work directories and control groups of dead owners.
     #[command(
         after_help = "Example:\n  rlab clean\n\nWhat belongs to an rlab that is still alive is left alone. The \
@@ -164,6 +169,29 @@ pub struct Run {
     /// A lab that cannot run here is a failure, with --all too.
     #[arg(long)]
     pub strict: bool,
+}
+
+/// `rlab progress`.
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct Progress {
+    /// How.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+    /// Something else than to show it.
+    #[command(subcommand)]
+    pub what: Option<ProgressWhat>,
+}
+
+/// What can be done with what is remembered.
+#[derive(Debug, Subcommand)]
+pub enum ProgressWhat {
+    /// Forget one lab, so that it begins anew.
+    Forget {
+        /// Its id.
+        #[arg(value_name = "LAB")]
+        lab: String,
+    },
 }
 
 /// `rlab exec`.

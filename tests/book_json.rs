@@ -83,6 +83,26 @@ fn every_key_of_a_run_is_told() {
 }
 
 #[test]
+fn every_key_of_progress_is_told() {
+    let state = tempfile::tempdir().unwrap();
+    let rlab = |args: &[&str], lines: &str| {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_rlab"))
+            .args(args)
+            .env("XDG_STATE_HOME", state.path())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        child.stdin.take().unwrap().write_all(lines.as_bytes()).unwrap();
+        String::from_utf8(child.wait_with_output().unwrap().stdout).unwrap()
+    };
+    rlab(&["start", "chroot"], "1\nhint\nsolve\nnext\n");
+    let told: Value = serde_json::from_str(&rlab(&["progress", "--format", "json"], "")).unwrap();
+    assert!(told["labs"][0]["steps"][0]["attempts"][0]["prediction"]["said"].is_string(), "{told}");
+    assert_eq!(untold(&told), Vec::<String>::new());
+}
+
+#[test]
 fn every_key_of_a_line_that_fails_is_told() {
     let mut script = tempfile::NamedTempFile::new().unwrap();
     script.write_all(b"chroot\ncgroup memory.max=7Q\n").unwrap();
@@ -98,7 +118,7 @@ fn the_examples_are_json_and_have_only_keys_that_are_told() {
     let page = page();
     let examples: Vec<&str> =
         page.split("```json\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
-    assert_eq!(examples.len(), 5);
+    assert_eq!(examples.len(), 6);
     for example in examples {
         let value: Value = serde_json::from_str(example).unwrap_or_else(|error| panic!("{error}\n{example}"));
         let mut found = BTreeSet::new();

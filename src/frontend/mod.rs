@@ -4,6 +4,7 @@
 //! - [`world`]: the sandbox as the walk sees it.
 //! - [`repl`]: a learner at a terminal, or lines from a pipe; [`editor`] and [`words`] help to type them.
 //! - [`script`]: `rlab run`. [`exec`]: `rlab exec`. [`doctor`]: `rlab doctor`. [`clean`]: `rlab clean`.
+//! - [`progress`]: `rlab progress`.
 //! - [`labs`]: labs as files: `--labs`, `rlab list`, `rlab check`, `rlab new`.
 //! - [`signals`]: what ends a session while it waits.
 //! - [`state`]: what is kept between sessions.
@@ -13,6 +14,7 @@ pub mod doctor;
 pub mod editor;
 pub mod exec;
 pub mod labs;
+pub mod progress;
 pub mod repl;
 pub mod script;
 pub mod signals;
@@ -59,6 +61,7 @@ fn run(cli: Cli, terminal: &mut Terminal) -> Result<u8> {
         }
         Some(Mode::Check { paths }) => labs::check(&paths, || course(global.labs.as_deref()), terminal)?,
         Some(Mode::New { path }) => labs::new(&path, terminal)?,
+        Some(Mode::Progress(args)) => progress::run(&args, &course(global.labs.as_deref())?, terminal)?,
         Some(Mode::Clean) => clean::run(terminal)?,
     };
     Ok(exit as u8)

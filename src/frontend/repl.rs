@@ -10,7 +10,7 @@ use rustyline::error::ReadlineError;
 use crate::error::{Exit, Result, Trouble};
 use crate::frontend::editor::{LineEditor, PROMPT_COLOR, RESET, editor, open_quote};
 use crate::frontend::signals::{wait_for, watched};
-use crate::frontend::state::{Found, State};
+use crate::frontend::state::{Found, Saved, State};
 use crate::frontend::terminal::Terminal;
 use crate::frontend::words::Known;
 use crate::frontend::world::Real;
@@ -84,7 +84,7 @@ pub fn run(begin: &Begin, shelf: Box<dyn Shelf>, world: &mut Real, terminal: &mu
     }
     let history = state.history();
     let mut session = Session {
-        walk,
+        walk: walk.known_as(std::process::id()),
         world,
         terminal,
         teller,
@@ -118,11 +118,13 @@ impl Session<'_> {
     }
 
     fn start(&mut self, at: &str) -> Result<()> {
+        self.walk.clock(now());
         let Self { walk, world, terminal, teller, .. } = self;
         walk.start(at, *world, &mut |event| terminal.data(&teller.tell(&event)))
     }
 
     fn line(&mut self, text: &str) -> Flow {
+        self.walk.clock(now());
         let Self { walk, world, terminal, teller, over, .. } = self;
         let mut over = std::mem::take(over);
         let flow = walk.line(text, *world, &mut |event| match &event {
@@ -134,17 +136,23 @@ impl Session<'_> {
         });
         let rest = self.teller.flush();
         self.terminal.data(&rest);
+        self.walk.clock(now());
         self.save();
         flow
     }
 
     fn save(&mut self) {
-        if let Err(note) = self.state.save(self.walk.progress()) {
+        let Saved { kept, note } = self.state.save(self.walk.progress());
+        if let Some(kept) = kept {
+            self.walk.absorb(kept);
+        }
+        if let Some(note) = note {
             self.tell(&Event::Note(note));
         }
     }
 
     fn leave(&mut self, interactive: bool) {
+        self.walk.clock(now());
         let Self { walk, world, terminal, teller, .. } = self;
         walk.leave(*world, &mut |event| terminal.data(&teller.tell(&event)));
         self.save();
@@ -271,6 +279,12 @@ impl Session<'_> {
             }
         }
     }
+}
+
+/// Milliseconds since 1970; 0 where the clock stands before.
+fn now() -> u64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or_default()
 }
 
 /// The next line of a pipe, or several while a quote is open; `None` at the end.

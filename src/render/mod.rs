@@ -6,8 +6,8 @@
 //! - [`event`]: everything that the walk tells, as a document.
 //! - [`teller`]: a stream of events as text: output is put together to lines, volatile values are masked.
 //! - [`mask`]: volatile values become names that keep identity, so that two runs compare equal.
-//! - [`report`], [`shelf`], [`doctor`]: the JSON of `rlab run`, `rlab list` and `rlab doctor`, and the tables of the
-//!   last two.
+//! - [`report`], [`shelf`], [`doctor`], [`progress`]: the JSON of `rlab run`, `rlab list`, `rlab doctor` and `rlab
+//!   progress`, and the tables of the last three.
 //!
 //! The remaining files show one kind of thing each.
 
@@ -16,6 +16,7 @@ pub mod document;
 pub mod event;
 pub mod markdown;
 pub mod mask;
+pub mod progress;
 pub mod report;
 pub mod shelf;
 pub mod teller;

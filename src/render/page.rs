@@ -5,8 +5,10 @@ use super::grid::{Cell, grid};
 use super::jobs::heads;
 use super::markdown::markdown;
 use super::pen::{MARGIN, Pen};
+use super::progress::tally;
+use super::wrap;
 use crate::lab::file::Predict;
-use crate::session::event::{Graded, Position};
+use crate::session::event::{Graded, LabStatus, Position, StepStatus};
 
 /// What a step's page shows below its title.
 pub(super) struct Page<'a> {
@@ -187,14 +189,18 @@ fn led(role: Role, label: &str, source: &str) -> Text {
 }
 
 /// `labs`.
-pub(super) fn labs(labs: &[(String, String, u32, bool)], pen: &Pen<'_>) -> Text {
+pub(super) fn labs(labs: &[LabStatus], pen: &Pen<'_>) -> Text {
     let mut rows = vec![heads(&["lab", "title", "minutes", ""])];
-    for (id, title, minutes, done) in labs {
+    for LabStatus { id, title, minutes, done } in labs {
         rows.push(vec![
             Cell::new(Role::Code, id.clone()),
             Cell::new(Role::Plain, title.clone()),
             Cell::new(Role::Plain, minutes.to_string()),
-            if *done { Cell::new(Role::Good, done_word(pen)) } else { Cell::new(Role::Plain, "") },
+            match *done {
+                (done, of) if done == of => Cell::new(Role::Good, done_word(pen)),
+                (0, _) => Cell::new(Role::Plain, ""),
+                (done, of) => Cell::new(Role::Plain, format!("{done} of {of}")),
+            },
         ]);
     }
     grid(&rows, MARGIN, pen)
@@ -207,7 +213,7 @@ fn done_word(pen: &Pen<'_>) -> &'static str {
 /// `status`.
 pub(super) fn status(
     position: Option<&Position>,
-    steps: &[(String, bool)],
+    steps: &[StepStatus],
     recipe: &[String],
     pen: &Pen<'_>,
 ) -> Text {
@@ -216,9 +222,10 @@ pub(super) fn status(
         let of = format!("step {} of {}", position.step_number, position.steps);
         text.push(title(&[position.lab_title.clone(), of, position.step_title.clone()], pen));
     }
-    for (at, (step, done)) in steps.iter().enumerate() {
+    let titles = steps.iter().map(|step| wrap::width(&step.title)).max().unwrap_or(0);
+    for (at, step) in steps.iter().enumerate() {
         let here = position.is_some_and(|position| position.step_number == at + 1);
-        let (role, mark) = match (done, here) {
+        let (role, mark) = match (step.done, here) {
             (true, _) if pen.look.plain => (Role::Good, "done:"),
             (true, _) => (Role::Good, pen.sign(Sign::Pass)),
             (false, true) if pen.look.plain => (Role::Learner, "here:"),
@@ -226,9 +233,21 @@ pub(super) fn status(
             (false, false) if pen.look.plain => (Role::Dim, "open:"),
             (false, false) => (Role::Dim, " "),
         };
-        let line = Line::indented(MARGIN, MARGIN + 4).with(role, mark);
+        let mut line = Line::indented(MARGIN, MARGIN + 4).with(role, mark);
+        line.pad_to(wrap::width(pen.sign(Sign::Pass)).max(wrap::width(mark)) + 1);
         let role = if here { Role::Strong } else { Role::Plain };
-        text.push(line.with(Role::Plain, " ").with(role, format!("{}  {step}", at + 1)));
+        line.push(role, format!("{}  {}", at + 1, step.title));
+        let told = step.tally.as_ref().map(tally).unwrap_or_default();
+        let column = line.width() - wrap::width(&step.title) + titles + 3;
+        if told.is_empty() {
+            text.push(line);
+        } else if pen.wide() && MARGIN + column + wrap::width(&told) <= pen.look.width {
+            line.pad_to(column);
+            text.push(line.with(Role::Dim, told));
+        } else {
+            text.push(line);
+            text.push(Line::indented(MARGIN + 5, MARGIN + 7).with(Role::Dim, told));
+        }
     }
     text.gap();
     text.push(Line::indented(1, 3).with(Role::Strong, "recipe"));

@@ -3,8 +3,9 @@
 
 use crate::error::Trouble;
 use crate::lab::check::Verdict;
-use crate::lab::file::Predict;
+use crate::lab::file::{Lab, Predict};
 use crate::recipe::outcome::{AblationTable, Call, Composed, HostState, Job, Outcome, Peek};
+use crate::session::progress::Tally;
 
 /// Where a step stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,6 +24,46 @@ pub struct Position {
     pub step_number: usize,
     /// How many steps the lab has.
     pub steps: usize,
+}
+
+impl Position {
+    /// The place of a step, counted from 0, in a lab that has it.
+    pub fn of(lab: &Lab, lab_number: Option<(usize, usize)>, index: usize) -> Self {
+        let step = lab.steps.get(index);
+        Self {
+            lab: lab.id.clone(),
+            lab_title: lab.title.clone(),
+            lab_number,
+            step: step.map(|step| step.id.clone()).unwrap_or_default(),
+            step_title: step.map(|step| step.title.clone()).unwrap_or_default(),
+            step_number: index + 1,
+            steps: lab.steps.len(),
+        }
+    }
+}
+
+/// How a step of the lab stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StepStatus {
+    /// Its title.
+    pub title: String,
+    /// Whether it is done.
+    pub done: bool,
+    /// How it was gone through, if it was.
+    pub tally: Option<Tally>,
+}
+
+/// How a lab stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LabStatus {
+    /// Its id.
+    pub id: String,
+    /// Its title.
+    pub title: String,
+    /// Minutes that a learner takes.
+    pub minutes: u32,
+    /// How many of its steps are done, and how many there are.
+    pub done: (usize, usize),
 }
 
 /// How a prediction came out.
@@ -164,13 +205,13 @@ pub enum Event {
     Status {
         /// Where the learner stands; `None` in `play`.
         position: Option<Position>,
-        /// Each step of the lab: title and whether it is done.
-        steps: Vec<(String, bool)>,
+        /// Each step of the lab.
+        steps: Vec<StepStatus>,
         /// The recipe's lines.
         recipe: Vec<String>,
     },
-    /// `labs`: id, title, minutes, and whether it is done.
-    Labs(Vec<(String, String, u32, bool)>),
+    /// `labs`.
+    Labs(Vec<LabStatus>),
     /// `help`: Markdown.
     Help(String),
     /// Something worth knowing, one sentence.

@@ -63,9 +63,8 @@ impl Walk {
     pub(super) fn open(&mut self, lab: Rc<Lab>, stage: &mut Stage<'_>) -> Result<()> {
         self.clear(stage);
         let host_then = stage.world.host_state()?;
-        let ids = self.shelf.ids();
-        let number = ids.iter().position(|id| *id == lab.id).map(|n| (n + 1, ids.len()));
-        let visit = Visit::new(&lab.steps[0]);
+        let number = self.number(&lab.id);
+        let visit = Visit::new(&lab.steps[0], self.now);
         stage.tell(Event::LabBegins {
             lab: lab.id.clone(),
             title: lab.title.clone(),
@@ -99,7 +98,7 @@ impl Walk {
     pub(super) fn enter(&mut self, index: usize, stage: &mut Stage<'_>) {
         let Some(at) = &mut self.at else { return };
         at.index = index;
-        at.visit = Visit::new(&at.lab.steps[index]);
+        at.visit = Visit::new(&at.lab.steps[index], self.now);
         let step = at.step().clone();
         self.progress.at = Some(At { lab: at.lab.id.clone(), step: Some(step.id.clone()) });
         if let Some(position) = self.position() {

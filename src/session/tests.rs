@@ -2,6 +2,7 @@
 
 mod lines;
 mod moves;
+mod progress;
 mod replay;
 mod words;
 

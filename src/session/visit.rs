@@ -3,6 +3,8 @@
 use crate::lab::file::Step;
 use crate::recipe::line::Line;
 use crate::recipe::outcome::{AblationTable, Outcome};
+use crate::session::event::Graded;
+use crate::session::progress::{Attempt, Prediction, Solver};
 
 /// Outcomes kept of one step. A learner who plays for hours in one step must not fill the memory; the first outcome
 /// (the probe before) and the latest ones are what checks look at.
@@ -33,6 +35,12 @@ pub(super) struct Visit {
     pub(super) solved_for: bool,
     /// Whether `next` has said that the step is not done.
     pub(super) warned: bool,
+    /// When the page was shown, in milliseconds since 1970.
+    pub(super) began: u64,
+    /// Milliseconds spent before it was done.
+    pub(super) millis: u64,
+    /// Lines that the learner had carried out before it was done.
+    pub(super) tries: u32,
 }
 
 /// What the learner predicted.
@@ -45,9 +53,30 @@ pub(super) struct Said {
 }
 
 impl Visit {
-    /// A step that has just begun.
-    pub(super) fn new(step: &Step) -> Self {
-        Self { ticked: vec![false; step.try_lines.len()], ..Self::default() }
+    /// A step that begins now.
+    pub(super) fn new(step: &Step, now: u64) -> Self {
+        Self { ticked: vec![false; step.try_lines.len()], began: now, ..Self::default() }
+    }
+
+    /// What is to be remembered of it; nothing where the learner has only looked at the page.
+    pub(super) fn attempt(&self, session: u32, graded: Option<&Graded>) -> Option<Attempt> {
+        let said = |said: &Said| Prediction { said: said.text.clone(), right: None, verdict: None };
+        let prediction = graded.map(Prediction::from).or_else(|| self.said.as_ref().map(said));
+        let solver = if self.solved_for { Solver::Solve } else { Solver::Hand };
+        let attempt = Attempt {
+            began: self.began,
+            session,
+            millis: self.millis,
+            tries: self.tries,
+            hints: u32::try_from(self.hints).unwrap_or(u32::MAX),
+            prediction,
+            solved: self.done.then_some(solver),
+        };
+        let anything = attempt.tries > 0
+            || attempt.hints > 0
+            || attempt.prediction.is_some()
+            || attempt.solved.is_some();
+        anything.then_some(attempt)
     }
 
     /// Keeps an outcome as evidence.

@@ -30,6 +30,9 @@ pub enum Flow {
     Quit,
 }
 
+/// Milliseconds after which a learner is taken to have left the table: five minutes.
+const PAUSE: u64 = 5 * 60 * 1000;
+
 /// A learner's walk: the course, the recipe, the step, the progress.
 pub struct Walk {
     pub(super) shelf: Box<dyn Shelf>,
@@ -43,6 +46,10 @@ pub struct Walk {
     pub(super) last_command: Option<String>,
     /// Whether the learner interrupted the last outcome.
     pub(super) interrupted: bool,
+    /// Milliseconds since 1970, as the frontend said last; 0 where it never did.
+    pub(super) now: u64,
+    /// The number under which attempts are kept.
+    session: u32,
 }
 
 /// A lab under way.
@@ -75,6 +82,8 @@ impl Walk {
             progress: Progress::default(),
             last_command: None,
             interrupted: false,
+            now: 0,
+            session: 0,
         }
     }
 
@@ -100,6 +109,49 @@ impl Walk {
     pub fn remembering(mut self, progress: Progress) -> Self {
         self.progress = progress;
         self
+    }
+
+    /// The number under which attempts are kept, so that two sessions at once do not take theirs for the other's.
+    #[must_use]
+    pub fn known_as(mut self, session: u32) -> Self {
+        self.session = session;
+        self
+    }
+
+    /// What is kept now, by this session and by others.
+    pub fn absorb(&mut self, progress: Progress) {
+        self.progress = progress;
+    }
+
+    /// The time, in milliseconds since 1970: before each line and after it. What has passed since the last time was
+    /// spent in the step, unless it was a pause.
+    pub fn clock(&mut self, now: u64) {
+        let passed = now.saturating_sub(self.now).min(PAUSE);
+        if std::mem::replace(&mut self.now, now) == 0 {
+            return;
+        }
+        if let Some(at) = self.at.as_mut().filter(|at| !at.visit.done) {
+            at.visit.millis += passed;
+        }
+        self.remember();
+    }
+
+    /// Remembers how far the learner has come in the step. Once it is done, that stands.
+    pub(super) fn remember(&mut self) {
+        let Some(at) = self.at.as_ref().filter(|at| !at.visit.done) else { return };
+        if let Some(attempt) = at.visit.attempt(self.session, None) {
+            self.progress.note(&at.lab.id, &at.step().id, attempt);
+        }
+    }
+
+    /// The learner has had a line carried out, well or not. To look at what is there is no try.
+    fn tried(&mut self, line: &Line) {
+        if matches!(line, Line::Recipe | Line::Jobs | Line::Peek(_)) {
+            return;
+        }
+        if let Some(at) = self.at.as_mut().filter(|at| !at.visit.done) {
+            at.visit.tries = at.visit.tries.saturating_add(1);
+        }
     }
 
     /// The short name of the recipe, for the prompt.
@@ -153,15 +205,13 @@ impl Walk {
     /// Where the learner stands.
     pub fn position(&self) -> Option<Position> {
         let at = self.at.as_ref()?;
-        Some(Position {
-            lab: at.lab.id.clone(),
-            lab_title: at.lab.title.clone(),
-            lab_number: at.number,
-            step: at.step().id.clone(),
-            step_title: at.step().title.clone(),
-            step_number: at.index + 1,
-            steps: at.lab.steps.len(),
-        })
+        Some(Position::of(&at.lab, at.number, at.index))
+    }
+
+    /// Number of a lab in the course, from 1, and how many there are.
+    pub(super) fn number(&self, lab: &str) -> Option<(usize, usize)> {
+        let ids = self.shelf.ids();
+        ids.iter().position(|id| id == lab).map(|n| (n + 1, ids.len()))
     }
 
     /// Carries out one typed line and tells what happened.
@@ -169,6 +219,7 @@ impl Walk {
         self.interrupted = false;
         let stage = &mut Stage::new(world, tell);
         let flow = self.read(text.trim(), stage);
+        self.remember();
         flow.unwrap_or_else(|trouble| {
             stage.tell(Event::Trouble(trouble));
             Flow::Continue
@@ -204,6 +255,7 @@ impl Walk {
             Line::Empty => self.suggested(stage),
             Line::Walk(word) => self.word(&word, stage),
             line => {
+                self.tried(&line);
                 if self.carry(&line, stage)? {
                     self.after(&line, stage)?;
                 }
@@ -219,6 +271,7 @@ impl Walk {
         match parse(&text)? {
             Line::Walk(word) => self.word(&word, stage),
             line => {
+                self.tried(&line);
                 let done = self.carry(&line, stage);
                 // Ticked even when it failed, or an empty line would try the same for ever.
                 self.tick(&line);
@@ -291,6 +344,9 @@ impl Walk {
         let graded = self.grade();
         let Some(at) = &mut self.at else { return };
         at.visit.done = true;
+        if let Some(attempt) = at.visit.attempt(self.session, graded.as_ref()) {
+            self.progress.note(&at.lab.id, &at.lab.steps[at.index].id, attempt);
+        }
         let (why, solved_for) = (at.step().why.clone(), at.visit.solved_for);
         let step = (at.index + 1, at.lab.steps.len());
         self.progress.finish(&at.lab.id, &at.lab.steps[at.index].id);

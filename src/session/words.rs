@@ -1,10 +1,12 @@
 //! The words for walking a lab: where am I, what now, why, what is there.
 
 use crate::error::{Result, Trouble};
+use crate::lab::file::{Lab, Step};
 use crate::recipe::line::{WORDS, Word};
 use crate::recipe::told;
-use crate::session::event::Event;
+use crate::session::event::{Event, LabStatus, Position, StepStatus};
 use crate::session::moves::no_lab;
+use crate::session::shelf::step_index;
 use crate::session::stage::Stage;
 use crate::session::walk::{Flow, Walk};
 
@@ -110,8 +112,10 @@ impl Walk {
         for id in self.shelf.ids() {
             match self.shelf.lab(&id) {
                 Ok(lab) => {
-                    let done = lab.steps.iter().all(|step| self.progress.is_done(&lab.id, &step.id));
-                    labs.push((lab.id, lab.title, lab.minutes, done));
+                    let done =
+                        lab.steps.iter().filter(|step| self.progress.is_done(&lab.id, &step.id)).count();
+                    let done = (done, lab.steps.len());
+                    labs.push(LabStatus { id: lab.id, title: lab.title, minutes: lab.minutes, done });
                 }
                 // One broken file must not hide the others.
                 Err(trouble) => stage.tell(Event::Trouble(trouble)),
@@ -121,15 +125,29 @@ impl Walk {
         Ok(())
     }
 
+    /// Where the learner stands, or is about to go on.
     fn status(&self, stage: &mut Stage<'_>) {
-        let steps = self.at.iter().flat_map(|at| {
-            at.lab.steps.iter().map(|step| (step.title.clone(), self.progress.is_done(&at.lab.id, &step.id)))
-        });
-        stage.tell(Event::Status {
-            position: self.position(),
-            steps: steps.collect(),
-            recipe: self.recipe.lines(),
-        });
+        let steps = |lab: &Lab| -> Vec<StepStatus> {
+            let status = |step: &Step| StepStatus {
+                title: step.title.clone(),
+                done: self.progress.is_done(&lab.id, &step.id),
+                tally: self.progress.tally(&lab.id, &step.id),
+            };
+            lab.steps.iter().map(status).collect()
+        };
+        let (position, steps) = match (&self.at, &self.ahead) {
+            (Some(at), _) => (self.position(), steps(&at.lab)),
+            (None, Some(ahead)) => match self.shelf.lab(&ahead.lab) {
+                Ok(lab) => {
+                    let step = ahead.step.as_deref().and_then(|step| step_index(&lab, step).ok());
+                    (Some(Position::of(&lab, self.number(&lab.id), step.unwrap_or(0))), steps(&lab))
+                }
+                // It is told when the lab begins.
+                Err(_) => (None, Vec::new()),
+            },
+            (None, None) => (None, Vec::new()),
+        };
+        stage.tell(Event::Status { position, steps, recipe: self.recipe.lines() });
     }
 
     /// Every live container beside the host.

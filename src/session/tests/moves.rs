@@ -2,6 +2,7 @@
 
 use super::{Learner, kinds, shelf};
 use crate::lab::file::Need;
+use crate::session::event::Event;
 use crate::session::fake::Fake;
 use crate::session::progress::{At, Progress};
 use crate::session::walk::{Flow, Walk};
@@ -96,6 +97,8 @@ fn nothing_happens_before_the_first_key() {
     assert_eq!(learner.walk.suggestion().as_deref(), Some("start one:pid"));
     assert_eq!(learner.asked(), [""; 0]);
     assert_eq!(kinds(&learner.types("help")), ["Help"]);
+    let Event::Status { position, steps, .. } = learner.types("status").remove(0) else { panic!() };
+    assert_eq!((position.unwrap().step_number, steps.len()), (2, 3), "where Enter will go");
     assert_eq!(learner.asked(), [""; 0]);
     learner.types("");
     assert_eq!(learner.step(), "pid");
