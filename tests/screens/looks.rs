@@ -115,6 +115,7 @@ fn colours_are_those_that_show_on_light_and_dark() {
     assert_eq!(ghost(&row).as_deref(), Some("rootfs busybox"));
     assert_eq!(row.style_of("rootfs busybox"), Some(Style { dim: true, ..Style::default() }));
     screen.line("");
+    screen.line("");
     assert_eq!(screen.style_of("✓").color, Some(2), "green");
     screen.line("unshare --nonsense");
     assert_eq!(screen.style_of("error:").color, Some(1), "red");
