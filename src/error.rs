@@ -34,8 +34,21 @@ pub struct Trouble {
     pub causes: Vec<String>,
     /// What to do next.
     pub hint: Option<String>,
+    /// The call that the kernel refused, where that is what went wrong.
+    pub refusal: Option<Box<Refusal>>,
     /// The status the process ends with when this reaches `main`.
     pub exit: Exit,
+}
+
+/// Which call was refused, for machines: what it means is told in the causes and the hint.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Refusal {
+    /// Name of the system call.
+    pub call: String,
+    /// Name of the errno, such as `EPERM`.
+    pub errno: String,
+    /// Id of the entry in the table of errnos, where the table knows it.
+    pub entry: Option<&'static str>,
 }
 
 /// The result of anything in rlab that can fail.
@@ -44,7 +57,7 @@ pub type Result<T, E = Trouble> = std::result::Result<T, E>;
 impl Trouble {
     /// A failure of the sandbox: rlab could not set something up (exit 125).
     pub fn sandbox(what: impl Into<String>) -> Self {
-        Self { what: what.into(), causes: Vec::new(), hint: None, exit: Exit::Sandbox }
+        Self { what: what.into(), causes: Vec::new(), hint: None, refusal: None, exit: Exit::Sandbox }
     }
 
     /// A mistake in what was typed or written (exit 2).

@@ -144,7 +144,7 @@ fn a_full_disk_is_told_and_nothing_stays() {
     if !is_root() || !has("unshare") {
         return;
     }
-    let home = tempfile::tempdir().unwrap();
+    let (home, state) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let script = format!(
         "mount -t tmpfs -o size=64k tmpfs {home}; cd /; printf 'rootfs\\nchroot\\necho still-$((40+2))-here\\n' | \
          TMPDIR={home} {rlab} play; echo left:; ls -A {home}",
@@ -153,8 +153,8 @@ fn a_full_disk_is_told_and_nothing_stays() {
     );
     let output = std::process::Command::new("unshare")
         .args(["-m", "sh", "-c", &script])
-        .env("HOME", "/nonexistent")
-        .env("XDG_STATE_HOME", "/nonexistent")
+        .env("HOME", state.path())
+        .env("XDG_STATE_HOME", state.path())
         .output()
         .unwrap();
     let text = all(&output);

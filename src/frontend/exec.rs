@@ -4,10 +4,9 @@ use crate::cli::Exec;
 use crate::error::{Exit, Result, Trouble};
 use crate::frontend::terminal::Terminal;
 use crate::recipe::compose::Recipe;
-use crate::recipe::errno::{self, Context, Meaning};
-use crate::recipe::ingredient::Namespace;
+use crate::recipe::errno::{self, Context};
 use crate::recipe::line::{Command, Line};
-use crate::recipe::outcome::{Call, CallResult, End};
+use crate::recipe::outcome::{Call, End};
 use crate::render;
 use crate::sandbox::oneshot;
 use crate::session::event::Event;
@@ -28,8 +27,8 @@ pub fn run(args: &Exec, terminal: &mut Terminal) -> Result<u8> {
             explain(&Event::Note(note.clone()), terminal);
         }
     }
-    if let End::Refused(errno) = done.end {
-        let trouble = refused(&done.calls, errno, &args.command[0], &recipe);
+    if let End::Refused(_) = done.end {
+        let trouble = refused(&done.calls, &args.command[0]);
         if !matches!(done.status(), 126 | 127) {
             return Err(trouble);
         }
@@ -71,28 +70,12 @@ fn recipe(with: &[String]) -> Result<Recipe> {
 }
 
 /// The call that was refused, and what that means.
-fn refused(calls: &[Call], errno: i32, program: &str, recipe: &Recipe) -> Trouble {
-    let last = calls.iter().rposition(|call| matches!(call.result, CallResult::Errno(_)));
+fn refused(calls: &[Call], program: &str) -> Trouble {
+    let last = calls.iter().rposition(|call| call.errno().is_some());
     let tried = last.map_or(calls, |last| &calls[..=last]);
-    let name = tried.last().map_or("a call", |call| call.name.as_str());
-    let trouble = match name {
-        "execve" => Trouble::sandbox(format!("`{program}` could not be executed inside")),
-        _ => Trouble::sandbox("the kernel refused to set the container up"),
+    let what = match tried.last() {
+        Some(call) if call.name == "execve" => format!("`{program}` could not be executed inside"),
+        _ => "the kernel refused to set the container up".to_owned(),
     };
-    let trouble =
-        trouble.because(format!("`{name}` failed: {} ({})", errno::name(errno), errno::text(errno)));
-    let own = |namespace| recipe.namespaces().contains(&namespace);
-    let context = Context {
-        user_namespace: own(Namespace::User) || !nix::unistd::geteuid().is_root(),
-        pid_namespace: own(Namespace::Pid),
-        net_namespace: own(Namespace::Net),
-        ipc_namespace: own(Namespace::Ipc),
-        uts_namespace: own(Namespace::Uts),
-        root: recipe.root_change(),
-        ..Context::default()
-    };
-    match errno::of(tried, &context) {
-        Some(Meaning { means, mend }) => trouble.because(means).hint(mend),
-        None => trouble,
-    }
+    errno::told(Trouble::sandbox(what), tried, &Context::default())
 }

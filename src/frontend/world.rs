@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use crate::error::{Result, Trouble};
 use crate::lab::file::Need;
 use crate::recipe::compose::Recipe;
-use crate::recipe::errno;
+use crate::recipe::errno::{self, Context};
 use crate::recipe::line::{Command, Line};
 use crate::recipe::machine::Machine;
-use crate::recipe::outcome::{CallResult, Composed, End, HostState, Job, Outcome, Peek};
+use crate::recipe::outcome::{Composed, End, HostState, Job, Outcome, Peek};
 use crate::sandbox::{Sandbox, session};
 use crate::session::world::{Listener, Live, World};
 
@@ -70,10 +70,14 @@ fn judge(need: Need, outcome: &Outcome) -> Result<()> {
     }
     let trouble =
         Trouble::cannot(format!("this machine cannot do `{}`: {}", need.name(), need.description()));
-    let refused = outcome.calls.iter().rev().find(|call| matches!(call.result, CallResult::Errno(_)));
+    let refused = outcome.calls.iter().rposition(|call| call.errno().is_some());
     Err(match (outcome.end, refused) {
-        (End::Refused(errno), Some(call)) => {
-            trouble.because(format!("`{}` was refused: {}", call.name, errno::text(errno)))
+        (End::Refused(_), Some(at)) => {
+            return Err(errno::told(
+                trouble,
+                outcome.calls.get(..=at).unwrap_or_default(),
+                &Context::default(),
+            ));
         }
         (end, _) => {
             let status = end.status(&outcome.calls).unwrap_or_default();

@@ -3,6 +3,8 @@
 //! - [`call`]: a system call as data: number, prepared arguments, and its text in strace's notation.
 //! - [`launch`]: clone3 and the child between clone3 and execve. The only file with `unsafe`.
 //! - [`cgroup`]: where each controller lives on this machine, v1 or v2, and its files.
+//! - [`own`]: what this process itself is and may do.
+//! - [`elf`]: which interpreter a program names.
 //! - [`proc`]: what /proc says of a process.
 //! - [`kmsg`]: the kernel's own log, for the line about an out-of-memory kill.
 //! - [`tree`]: directories that are made and removed without following links or crossing mounts.
@@ -12,8 +14,10 @@
 
 pub mod call;
 pub mod cgroup;
+pub mod elf;
 pub mod kmsg;
 pub mod launch;
+pub mod own;
 pub mod proc;
 pub mod screen;
 pub mod signals;

@@ -24,6 +24,16 @@ pub fn read(path: &Path) -> io::Result<String> {
 /// The value of a field of `/proc/PID/status`, blanks folded.
 pub fn status_field(pid: i32, field: &str) -> Option<String> {
     let status = read(&file(pid, "status")).ok()?;
+    field_of(&status, field)
+}
+
+/// The value of a field of `/proc/self/status`: right even where /proc shows another PID namespace.
+pub fn own_status_field(field: &str) -> Option<String> {
+    let status = fs::read_to_string("/proc/self/status").ok()?;
+    field_of(&status, field)
+}
+
+fn field_of(status: &str, field: &str) -> Option<String> {
     let line = status.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'))?;
     Some(line.split_whitespace().collect::<Vec<_>>().join(" "))
 }

@@ -109,6 +109,48 @@ pub fn look_below(root: &Path, path: &str) -> nix::Result<Option<bool>> {
     }
 }
 
+/// What a path leads to, seen from outside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Found {
+    /// A directory.
+    pub directory: bool,
+    /// Some execute bit is set.
+    pub executable: bool,
+    /// It lies on a mount with `noexec`, as this process sees it.
+    pub noexec: bool,
+}
+
+/// Looks at what a path leads to for a process whose root this is: links are followed, inside the root
+/// (`RESOLVE_IN_ROOT`).
+///
+/// # Errors
+/// What openat2(2) says: ENOENT, ENOTDIR, EACCES, ELOOP.
+pub fn look_inside(root: &Path, path: &str) -> nix::Result<Found> {
+    let file = open_inside(root, path, OFlag::O_PATH)?;
+    let stat = fstat(&file)?;
+    let flags = nix::sys::statvfs::fstatvfs(&file)?.flags();
+    Ok(Found {
+        directory: is_directory(&stat),
+        executable: stat.st_mode & 0o111 != 0,
+        noexec: flags.contains(nix::sys::statvfs::FsFlags::ST_NOEXEC),
+    })
+}
+
+/// Opens for reading what a path leads to for a process whose root this is.
+///
+/// # Errors
+/// What openat2(2) says.
+pub fn read_inside(root: &Path, path: &str) -> nix::Result<std::fs::File> {
+    // Not to be held up by a pipe that nobody writes to.
+    open_inside(root, path, OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY).map(Into::into)
+}
+
+fn open_inside(root: &Path, path: &str, flags: OFlag) -> nix::Result<OwnedFd> {
+    let how = OpenHow::new().flags(flags | OFlag::O_CLOEXEC).resolve(ResolveFlag::RESOLVE_IN_ROOT);
+    let root = nix::fcntl::open(root, OFlag::O_DIRECTORY | OFlag::O_PATH | OFlag::O_CLOEXEC, Mode::empty())?;
+    nix::fcntl::openat2(&root, path, how)
+}
+
 /// Something that [`make_below`] made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Made {

@@ -7,6 +7,7 @@
 //! - [`compose`]: the [`Recipe`](compose::Recipe), an ordered set of ingredients.
 //! - [`machine`]: the facts about this machine that a plan depends on.
 //! - [`plan`]: recipe and command become an ordered list of kernel operations.
+//! - [`place`]: the place in which rlab itself runs.
 //! - [`outcome`]: what really happened when a plan was carried out.
 //! - [`errno`]: what an errno means *here*, and the mend.
 //! - [`told`]: the recipe as a shell script, as `docker run`, as OCI JSON.
@@ -21,5 +22,6 @@ pub mod line;
 pub mod machine;
 pub mod nearest;
 pub mod outcome;
+pub mod place;
 pub mod plan;
 pub mod told;

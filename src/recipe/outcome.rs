@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use nix::errno::Errno;
 
+use crate::recipe::errno::Meaning;
 use crate::recipe::ingredient::{Namespace, Resource};
 use crate::recipe::machine::CgroupVersion;
 
@@ -19,6 +20,24 @@ pub struct Call {
     pub args: String,
     /// What the kernel answered: the value, or the errno.
     pub result: CallResult,
+    /// Where it was refused: what that means here, and the mend, as far as the table knows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub meaning: Option<Meaning>,
+}
+
+impl Call {
+    /// A call with its answer; what a refusal means is found out by who knows the place.
+    pub fn new(name: impl Into<String>, args: impl Into<String>, result: CallResult) -> Self {
+        Self { name: name.into(), args: args.into(), result, meaning: None }
+    }
+
+    /// The errno of a call that was refused.
+    pub const fn errno(&self) -> Option<i32> {
+        match self.result {
+            CallResult::Errno(errno) => Some(errno),
+            CallResult::Value(_) => None,
+        }
+    }
 }
 
 /// What the kernel answered to a [`Call`].

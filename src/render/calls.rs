@@ -4,9 +4,7 @@
 use super::document::{Break, Line, Role, Text};
 use super::pen::{MARGIN, Pen};
 use super::wrap;
-use crate::recipe::compose::RootChange;
-use crate::recipe::errno::{self, Context};
-use crate::recipe::ingredient::Namespace;
+use crate::recipe::errno::{self, Meaning};
 use crate::recipe::machine::CgroupVersion;
 use crate::recipe::outcome::{Call, CallResult, Composed, LimitSeen};
 
@@ -19,8 +17,7 @@ pub(super) fn calls(calls: &[Call], pen: &Pen<'_>) -> Text {
     let told: Vec<String> = calls.iter().map(|call| format!("{}({})", call.name, call.args)).collect();
     let most = COLUMN.min(pen.look.width.saturating_sub(16));
     let column = told.iter().map(|told| wrap::width(told)).filter(|&width| width <= most).max().unwrap_or(0);
-    let context = context(calls);
-    for (at, (call, told)) in calls.iter().zip(told).enumerate() {
+    for (call, told) in calls.iter().zip(told) {
         let mut line = Line::indented(MARGIN, MARGIN + 4);
         line.breaks = Break::Commas;
         line.push(Role::Kernel, told);
@@ -31,54 +28,21 @@ pub(super) fn calls(calls: &[Call], pen: &Pen<'_>) -> Text {
             CallResult::Errno(errno) => line.push(Role::Bad, format!(" = -1 {}", errno_text(errno))),
         }
         text.push(line);
-        if matches!(call.result, CallResult::Errno(_)) {
-            text.append(meaning(calls.get(..=at).unwrap_or_default(), &context));
+        if let Some(told) = &call.meaning {
+            text.append(meaning(told));
         }
     }
     text
 }
 
-/// What the errno of the last of these calls means here, and the mend.
-fn meaning(calls: &[Call], context: &Context) -> Text {
+/// What a refusal means here, and the mend.
+fn meaning(meaning: &Meaning) -> Text {
     const INDENT: usize = MARGIN + 4;
     let mut text = Text::new();
-    if let Some(meaning) = errno::of(calls, context) {
-        text.push(Line::indented(INDENT, INDENT + 2).with(Role::Plain, meaning.means));
-        let mend = Line::indented(INDENT, INDENT + 6).with(Role::Good, "hint: ");
-        text.push(mend.with(Role::Plain, meaning.mend));
-    }
+    text.push(Line::indented(INDENT, INDENT + 2).with(Role::Plain, meaning.means.clone()));
+    let mend = Line::indented(INDENT, INDENT + 6).with(Role::Good, "hint: ");
+    text.push(mend.with(Role::Plain, meaning.mend.clone()));
     text
-}
-
-/// What the calls themselves tell of the place in which one of them failed.
-fn context(calls: &[Call]) -> Context {
-    let flagged = |flag: &str| {
-        calls.iter().any(|call| (is_birth(&call.name) || call.name == "unshare") && call.args.contains(flag))
-    };
-    let called = |name: &str| calls.iter().any(|call| call.name == name);
-    let generation = |file: &str| calls.iter().any(|call| call.args.contains(file));
-    Context {
-        user_namespace: flagged(Namespace::User.clone_flag()),
-        pid_namespace: flagged(Namespace::Pid.clone_flag()),
-        net_namespace: flagged(Namespace::Net.clone_flag()),
-        ipc_namespace: flagged(Namespace::Ipc.clone_flag()),
-        uts_namespace: flagged(Namespace::Uts.clone_flag()),
-        version: if generation("memory.limit_in_bytes") {
-            Some(CgroupVersion::V1)
-        } else if generation("memory.max") {
-            Some(CgroupVersion::V2)
-        } else {
-            None
-        },
-        root: if called("pivot_root") {
-            RootChange::Pivot
-        } else if called("chroot") {
-            RootChange::Chroot
-        } else {
-            RootChange::None
-        },
-        interpreter: None,
-    }
 }
 
 /// A return value. That of clone3 is a process id.

@@ -93,6 +93,7 @@ impl Masker {
             what: self.text(&what.what),
             causes: what.causes.iter().map(|cause| self.text(cause)).collect(),
             hint: what.hint.as_ref().map(|hint| self.text(hint)),
+            refusal: what.refusal.clone(),
             exit: what.exit,
         }
     }

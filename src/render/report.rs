@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::mask::Masker;
 use super::maskjson;
-use crate::error::Trouble;
+use crate::error::{Refusal, Trouble};
 use crate::lab::check::Verdict;
 use crate::recipe::machine::{Cgroups, Machine};
 use crate::recipe::outcome::{AblationTable, Composed, Outcome, Peek};
@@ -127,11 +127,19 @@ pub struct TroubleReport {
     pub causes: Vec<String>,
     /// What to do next.
     pub hint: Option<String>,
+    /// The call that the kernel refused, where that is what went wrong.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refusal: Option<Refusal>,
 }
 
 impl From<&Trouble> for TroubleReport {
     fn from(trouble: &Trouble) -> Self {
-        Self { what: trouble.what.clone(), causes: trouble.causes.clone(), hint: trouble.hint.clone() }
+        Self {
+            what: trouble.what.clone(),
+            causes: trouble.causes.clone(),
+            hint: trouble.hint.clone(),
+            refusal: trouble.refusal.as_deref().cloned(),
+        }
     }
 }
 

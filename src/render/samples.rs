@@ -58,7 +58,7 @@ pub(super) fn tally(step: usize) -> Tally {
 }
 
 pub(super) fn call(name: &str, args: &str, value: i64) -> Call {
-    Call { name: name.to_owned(), args: args.to_owned(), result: CallResult::Value(value) }
+    Call::new(name, args, CallResult::Value(value))
 }
 
 pub(super) fn failed(name: &str, args: &str, errno: i32) -> Call {

@@ -14,6 +14,7 @@ use crate::recipe::outcome::{Call, CallResult, GroupState, LimitSeen};
 use crate::recipe::plan::Prepare;
 use crate::sandbox::owner;
 use crate::sandbox::rootfs::call;
+use crate::sandbox::teach;
 
 /// The generation of a controller as the kernel room names it.
 pub(super) const fn generation(version: CgroupVersion) -> Generation {
@@ -114,8 +115,9 @@ impl Group {
         }
         let made = fs::create_dir(&path);
         calls.push(call("mkdir", format!("{}, 0777", quoted(&path.to_string_lossy())), &made));
-        made.map_err(|error| {
-            Trouble::sandbox(format!("cannot make the control group `{}`", path.display())).because(error)
+        made.map_err(|_| {
+            let trouble = Trouble::sandbox(format!("cannot make the control group `{}`", path.display()));
+            teach::told(trouble, calls)
         })?;
         self.places.push(Place { version, parent: parent.to_owned(), path });
         Ok(())
@@ -189,15 +191,15 @@ impl Group {
     fn remove(&mut self, path: &Path, calls: &mut Vec<Call>) -> Result<()> {
         let removed = owner::remove_group(path).map_err(std::io::Error::from);
         calls.push(call("rmdir", quoted(&path.to_string_lossy()), &removed));
-        removed.map_err(|error| {
+        removed.map_err(|_| {
             let trouble = Trouble::sandbox(format!("cannot remove the control group `{}`", path.display()));
             let living: Vec<String> =
                 cgroup::members(path).unwrap_or_default().iter().map(i32::to_string).collect();
             if living.is_empty() {
-                trouble.because(error)
+                teach::told(trouble, calls)
             } else {
-                trouble
-                    .because(format!("{error}: {} lives in it", living.join(", ")))
+                teach::told(trouble, calls)
+                    .because(format!("{} lives in it", living.join(", ")))
                     .hint("end its containers first: `jobs` lists them, `kill N` ends one")
             }
         })?;
@@ -290,29 +292,28 @@ fn limit_number(text: &str) -> Option<u64> {
 /// Writes a control file and tells both calls.
 fn write_file(path: &Path, value: &str, calls: &mut Vec<Call>) -> Result<()> {
     let name = path.to_string_lossy();
-    let refused = |error: std::io::Error| {
-        Trouble::sandbox(format!("cannot write `{value}` to `{name}`")).because(error)
-    };
+    let refused =
+        |calls: &[Call]| teach::told(Trouble::sandbox(format!("cannot write `{value}` to `{name}`")), calls);
     let opened = fs::OpenOptions::new().write(true).open(path);
     let args = format!("AT_FDCWD, {}, O_WRONLY|O_CLOEXEC", quoted(&name));
     let mut file = match opened {
         Ok(file) => file,
         Err(error) => {
             let result = CallResult::Errno(error.raw_os_error().unwrap_or(0));
-            calls.push(Call { name: "openat".to_owned(), args, result });
-            return Err(refused(error));
+            calls.push(Call::new("openat", args, result));
+            return Err(refused(calls));
         }
     };
     let fd = file.as_raw_fd();
-    calls.push(Call { name: "openat".to_owned(), args, result: CallResult::Value(fd.into()) });
+    calls.push(Call::new("openat", args, CallResult::Value(fd.into())));
     let written = file.write(value.as_bytes());
     let args = format!("{fd}, {}, {}", quoted(value), value.len());
     let result = match &written {
         Ok(length) => CallResult::Value(*length as i64),
         Err(error) => CallResult::Errno(error.raw_os_error().unwrap_or(0)),
     };
-    calls.push(Call { name: "write".to_owned(), args, result });
-    written.map(drop).map_err(refused)
+    calls.push(Call::new("write", args, result));
+    written.map(drop).map_err(|_| refused(calls))
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use nix::unistd::Pid;
 use crate::error::{Result, Trouble};
 use crate::kernel::proc;
 use crate::recipe::outcome::{End, Job, OUTPUT_LIMIT, Paired, Peek, Seen};
-use crate::sandbox::launch::Process;
+use crate::sandbox::launch::{self, Process};
 use crate::sandbox::observe;
 
 /// One container that stays.
@@ -55,10 +55,10 @@ pub fn output_file() -> Result<(File, [OwnedFd; 3])> {
     let file = nix::sys::memfd::memfd_create(c"rlab-output", nix::sys::memfd::MFdFlags::MFD_CLOEXEC)
         .map_err(|errno| failed(errno.into()))?;
     let file = File::from(file);
-    let input = File::open("/dev/null").map_err(failed)?;
+    let input = launch::empty_input().map_err(|errno| failed(errno.into()))?;
     // Both streams append through one description, so that neither overwrites the other.
     let (stdout, stderr) = (file.try_clone().map_err(failed)?, file.try_clone().map_err(failed)?);
-    Ok((file, [input.into(), stdout.into(), stderr.into()]))
+    Ok((file, [input, stdout.into(), stderr.into()]))
 }
 
 impl Jobs {

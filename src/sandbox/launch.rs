@@ -26,6 +26,7 @@ use crate::recipe::plan::{Op, Plan, Prepare};
 use crate::sandbox::group::Group;
 use crate::sandbox::observe;
 use crate::sandbox::program::{self, Ground};
+use crate::sandbox::teach;
 
 /// What a process is launched on.
 #[derive(Debug)]
@@ -90,10 +91,7 @@ pub fn launch(plan: &Plan, mut base: Base<'_>) -> Result<Launched> {
         keep.push(fd);
     }
     let unified = if plan.clone.into_cgroup { base.group.unified() } else { None };
-    let unified = unified
-        .map(File::open)
-        .transpose()
-        .map_err(|error| Trouble::sandbox("cannot open the control group").because(error))?;
+    let unified = unified.map(|path| open_group(path, &calls)).transpose()?;
     let prepared = program::compile(plan, &base.ground);
     let namespaces = plan.clone.namespaces.iter().fold(0, |flags, kind| flags | clone_flag(*kind));
     let open_gate = base.ground.straight;
@@ -135,9 +133,22 @@ fn open_tasks(controller: &str, base: &Base<'_>, calls: &mut Vec<Call>) -> Resul
     let opened = OpenOptions::new().write(true).custom_flags(libc::O_CLOEXEC).open(&path);
     let name = path.to_string_lossy();
     let args = format!("AT_FDCWD, {}, O_WRONLY|O_CLOEXEC", crate::kernel::call::quoted(&name));
-    let file = opened.map_err(|error| Trouble::sandbox(format!("cannot open `{name}`")).because(error))?;
-    calls.push(told_call("openat", args, Ok(file.as_raw_fd().into())));
+    let errno = |error: &std::io::Error| error.raw_os_error().unwrap_or_default();
+    let result = opened.as_ref().map(|file| file.as_raw_fd().into()).map_err(errno);
+    calls.push(told_call("openat", args, result));
+    let file = opened.map_err(|_| teach::told(Trouble::sandbox("cannot join the control group"), calls))?;
     Ok(file.into())
+}
+
+/// Opens the directory of a v2 group to be born in. It is told only where it is refused.
+fn open_group(path: &Path, calls: &[Call]) -> Result<File> {
+    File::open(path).map_err(|error| {
+        let args =
+            format!("AT_FDCWD, {}, O_RDONLY|O_CLOEXEC", crate::kernel::call::quoted(&path.to_string_lossy()));
+        let refused = told_call("openat", args, Err(error.raw_os_error().unwrap_or_default()));
+        let calls: Vec<Call> = calls.iter().cloned().chain([refused]).collect();
+        teach::told(Trouble::sandbox("cannot join the control group"), &calls)
+    })
 }
 
 fn birth_text(plan: &Plan) -> String {
@@ -166,7 +177,7 @@ fn told_call(name: &str, args: String, result: Result<i64, i32>) -> Call {
         Ok(value) => CallResult::Value(value),
         Err(errno) => CallResult::Errno(errno),
     };
-    Call { name: name.to_owned(), args, result }
+    Call::new(name, args, result)
 }
 
 const fn errno_of(result: CallResult) -> Option<i32> {
@@ -416,11 +427,10 @@ impl Capture {
     /// Makes the pipes: the ends to read, and the descriptors for the process (input is empty).
     ///
     /// # Errors
-    /// EMFILE, or a missing /dev/null.
+    /// EMFILE.
     pub fn new() -> Result<(Self, [OwnedFd; 3])> {
         let failed = |errno: Errno| Trouble::sandbox("cannot make a pipe for the output").because(errno);
-        let input = File::open("/dev/null")
-            .map_err(|error| Trouble::sandbox("cannot open `/dev/null`").because(error))?;
+        let input = empty_input().map_err(failed)?;
         let (stdout, stdout_writer) = nix::unistd::pipe2(OFlag::O_CLOEXEC).map_err(failed)?;
         let (stderr, stderr_writer) = nix::unistd::pipe2(OFlag::O_CLOEXEC).map_err(failed)?;
         let mut streams = Vec::new();
@@ -428,7 +438,7 @@ impl Capture {
             fcntl(&pipe, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).map_err(failed)?;
             streams.push(Stream { pipe: pipe.into(), error, open: true, kept: Vec::new(), truncated: false });
         }
-        Ok((Self { streams }, [input.into(), stdout_writer, stderr_writer]))
+        Ok((Self { streams }, [input, stdout_writer, stderr_writer]))
     }
 
     fn open(&self) -> impl Iterator<Item = &Stream> {
@@ -472,6 +482,14 @@ impl Capture {
         }
         output
     }
+}
+
+/// A descriptor from which nothing can be read. Not /dev/null: where rlab runs in a chroot there may be none.
+///
+/// # Errors
+/// EMFILE.
+pub fn empty_input() -> nix::Result<OwnedFd> {
+    nix::unistd::pipe2(OFlag::O_CLOEXEC).map(|(input, _writer)| input)
 }
 
 /// The environment of a contained program: nothing of the learner's but the kind of terminal.

@@ -1,6 +1,8 @@
 //! Runs a plan for real: rootfs, launch, supervise, observe, clean up.
 //!
 //! - [`machine`]: the facts about this machine.
+//! - [`place`]: the place in which rlab itself runs.
+//! - [`teach`]: what was refused, looked at, and told.
 //! - [`owner`]: whose things are whose: names that carry the owner's PID and start time, and collecting what a dead
 //!   owner left.
 //! - [`rootfs`]: the container's file system: which tools, with which libraries.
@@ -23,10 +25,12 @@ pub mod memory;
 pub mod observe;
 pub mod oneshot;
 pub mod owner;
+pub mod place;
 pub mod program;
 pub mod rootfs;
 pub mod session;
 pub mod shell;
 pub mod standing;
+pub mod teach;
 
 pub use session::Sandbox;

@@ -17,6 +17,7 @@ use crate::sandbox::owner::{self, WorkDirectory};
 use crate::sandbox::program::Ground;
 use crate::sandbox::rootfs::{Manifest, Names};
 use crate::sandbox::standing::Standing;
+use crate::sandbox::teach::{self, Case};
 
 /// What a one-shot container did.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,15 +68,30 @@ pub fn run(recipe: &Recipe, command: &Command, before: Option<Before<'_>>) -> Re
         straight: before.is_none(),
         ..Ground::default()
     };
+    let program = ground.program.clone();
+    let explain = |calls: &mut [Call]| {
+        let root = place.as_ref().map(Place::path);
+        teach::explain(
+            calls,
+            Case { recipe, plan: &plan, program: &program, root, manifest: manifest.as_ref() },
+        );
+    };
     let mut interrupts = Interrupts::listen().ok();
     let mut launched = launch::launch(&plan, Base { machine: &machine, group: &standing.group, ground })?;
     calls.append(&mut launched.calls);
     let end = match launched.process.as_mut() {
-        None => End::Refused(launched.refused.unwrap_or_default()),
+        None => {
+            explain(&mut calls);
+            if let Some(before) = before {
+                before(&calls);
+            }
+            End::Refused(launched.refused.unwrap_or_default())
+        }
         Some(process) => {
             let straight = before.is_none();
             if let Some(before) = before {
                 process.start(&mut calls)?;
+                explain(&mut calls);
                 before(&calls);
             }
             // What a killed rlab left is collected while the program runs, so that nobody waits for it.
@@ -83,6 +99,7 @@ pub fn run(recipe: &Recipe, command: &Command, before: Option<Before<'_>>) -> Re
             let end = process.wait_or_pass_on(interrupts.as_mut())?;
             if straight {
                 process.tell_all(&mut calls);
+                explain(&mut calls);
             }
             end
         }

@@ -13,9 +13,12 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use crate::error::{Result, Trouble};
+use crate::kernel::call::quoted;
 use crate::kernel::{cgroup, proc, tree};
 use crate::recipe::ingredient::Resource;
 use crate::recipe::machine::Machine;
+use crate::sandbox::rootfs::call;
+use crate::sandbox::teach;
 
 /// Inode number of the first PID namespace of every Linux (`PROC_PID_INIT_INO`).
 const FIRST_PID_NAMESPACE: u64 = 0xEFFF_FFFC;
@@ -76,10 +79,10 @@ impl WorkDirectory {
         let base = base();
         let path = base.join(own_name());
         let made = fs::DirBuilder::new().mode(0o700).create(&path);
-        made.map_err(|error| {
-            Trouble::sandbox(format!("cannot make the work directory `{}`", path.display()))
-                .because(error)
-                .hint("name another place for temporary files with `TMPDIR=DIR`, or free some space")
+        let told = call("mkdir", format!("{}, 0700", quoted(&path.to_string_lossy())), &made);
+        made.map_err(|_| {
+            let what = format!("cannot make the work directory `{}`", path.display());
+            teach::told(Trouble::sandbox(what), &[told])
         })?;
         Ok(Self { path })
     }

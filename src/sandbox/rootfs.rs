@@ -6,14 +6,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::io::Read;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use crate::error::{Result, Trouble};
 use crate::kernel::call::quoted;
+use crate::kernel::elf;
 use crate::recipe::ingredient::Tools;
 use crate::recipe::outcome::{Call, CallResult, Composed};
+use crate::sandbox::teach;
 
 /// The directories of the article's container.
 const DIRECTORIES: [&str; 5] = ["bin", "dev", "etc", "proc", "sys"];
@@ -243,7 +244,7 @@ impl Manifest {
         let mut mkdir = |path: &Path| -> Result<()> {
             let made = fs::DirBuilder::new().mode(0o755).create(path);
             composed.calls.push(call("mkdir", format!("{}, 0755", quoted(&path.to_string_lossy())), &made));
-            made.map_err(|error| building(path, error))
+            made.map_err(|error| building(path, "mkdir", error))
         };
         mkdir(root)?;
         for directory in &self.directories {
@@ -251,17 +252,17 @@ impl Manifest {
         }
         for (inside, source) in &self.files {
             let target = root.join(inside);
-            fs::copy(source, &target).map_err(|error| building(&target, error))?;
+            fs::copy(source, &target).map_err(|error| building(&target, "write", error))?;
             let mode = fs::Permissions::from_mode(0o755);
-            fs::set_permissions(&target, mode).map_err(|error| building(&target, error))?;
+            fs::set_permissions(&target, mode).map_err(|error| building(&target, "write", error))?;
         }
         for (inside, target) in &self.links {
             let path = root.join(inside);
-            link(target, &path).map_err(|error| building(&path, error))?;
+            link(target, &path).map_err(|error| building(&path, "write", error))?;
         }
         for (inside, text) in &self.texts {
             let path = root.join(inside);
-            fs::write(&path, text).map_err(|error| building(&path, error))?;
+            fs::write(&path, text).map_err(|error| building(&path, "write", error))?;
         }
         composed.notes.push(self.note.clone());
         Ok(composed)
@@ -281,18 +282,15 @@ pub(super) fn call(name: &str, args: String, result: &std::io::Result<()>) -> Ca
         Ok(()) => CallResult::Value(0),
         Err(error) => CallResult::Errno(error.raw_os_error().unwrap_or(0)),
     };
-    Call { name: name.to_owned(), args, result }
+    Call::new(name, args, result)
 }
 
-fn building(path: &Path, error: std::io::Error) -> Trouble {
-    let trouble = Trouble::sandbox(format!("cannot build the root file system at `{}`", path.display()))
-        .because(&error);
-    match error.kind() {
-        std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => {
-            trouble.hint("free some space, or name another place for temporary files with `TMPDIR=DIR`")
-        }
-        _ => trouble,
+fn building(path: &Path, name: &str, error: std::io::Error) -> Trouble {
+    let trouble = Trouble::sandbox(format!("cannot build the root file system at `{}`", path.display()));
+    if error.raw_os_error().is_none() {
+        return trouble.because(error);
     }
+    teach::told(trouble, &[call(name, quoted(&path.to_string_lossy()), &Err(error))])
 }
 
 /// Looks a program up on the host: `PATH` first, then where programs usually are.
@@ -309,25 +307,9 @@ fn is_program(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
 }
 
-/// The dynamic linker that an ELF file asks for (`PT_INTERP`, elf(5)); `None` for a static program or no ELF file.
+/// The dynamic linker of a program; `None` for a static one or none at all.
 fn interpreter(path: &Path) -> Option<PathBuf> {
-    const PT_INTERP: u32 = 3;
-    // Program headers and the interpreter's name follow the file header, so the first page has them.
-    let mut head = Vec::with_capacity(4096);
-    fs::File::open(path).ok()?.take(4096).read_to_end(&mut head).ok()?;
-    if head.get(..6)? != [0x7f, b'E', b'L', b'F', 2, 1] {
-        return None;
-    }
-    let number = |at: usize, length: usize| -> Option<u64> {
-        let bytes = head.get(at..at + length)?;
-        Some(bytes.iter().rev().fold(0, |value, byte| value << 8 | u64::from(*byte)))
-    };
-    let (table, size, count) = (number(32, 8)? as usize, number(54, 2)? as usize, number(56, 2)? as usize);
-    let header =
-        (0..count).map(|index| table + index * size).find(|at| number(*at, 4) == Some(PT_INTERP.into()))?;
-    let (offset, length) = (number(header + 8, 8)? as usize, number(header + 32, 8)? as usize);
-    let name = head.get(offset..offset + length)?;
-    Some(PathBuf::from(String::from_utf8_lossy(name).trim_end_matches('\0')))
+    elf::loader(fs::File::open(path).ok()?)
 }
 
 /// The applets of a BusyBox, from its own list.

@@ -16,6 +16,7 @@ use crate::sandbox::launch::{self, Base, Capture, Launched, Output, Process, Sup
 use crate::sandbox::memory::Watch;
 use crate::sandbox::program::Ground;
 use crate::sandbox::standing::Standing;
+use crate::sandbox::teach::{self, Case};
 use crate::sandbox::{group, machine, observe, owner};
 
 /// What happens while a command runs.
@@ -188,6 +189,7 @@ impl Sandbox {
                 seen = if inside { process.observe() } else { None };
                 process.start(&mut launched.calls)?;
                 if inside {
+                    self.explain(&mut launched.calls, recipe, plan, &program);
                     live(Live::Calls(&launched.calls));
                 }
                 let mut sink = |bytes: &[u8], error| live(Live::Output(bytes, error));
@@ -200,6 +202,7 @@ impl Sandbox {
             }
         };
         if launched.process.is_none() {
+            self.explain(&mut launched.calls, recipe, plan, &program);
             live(Live::Calls(&launched.calls));
         }
         let Supervised { end, output: Output { stdout, stderr, truncated }, interrupted, millis } =
@@ -222,6 +225,11 @@ impl Sandbox {
         })
     }
 
+    /// Writes beside a refused call what that means.
+    pub(super) fn explain(&self, calls: &mut [Call], recipe: &Recipe, plan: &Plan, program: &str) {
+        teach::explain(calls, Case { recipe, plan, program, root: self.standing.root(), manifest: None });
+    }
+
     /// Starts a container that stays.
     ///
     /// # Errors
@@ -230,6 +238,7 @@ impl Sandbox {
         let plan = self.plan(recipe, command)?;
         let (output, ends) = jobs::output_file()?;
         let mut ground = self.ground(recipe, command);
+        let program = ground.program.clone();
         ground.stdio = Some(raw(&ends));
         let mut launched = self.launch(&plan, ground)?;
         drop(ends);
@@ -239,6 +248,7 @@ impl Sandbox {
             None => (End::Refused(launched.refused.unwrap_or_default()), None, None),
             Some(process) => self.take_in(command, process, &mut calls, output)?,
         };
+        self.explain(&mut calls, recipe, &plan, &program);
         Ok(Outcome {
             place: Place::Inside,
             command: command.text.clone(),

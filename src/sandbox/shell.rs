@@ -23,6 +23,7 @@ impl Sandbox {
         })?;
         let plan = self.plan(recipe, &command)?;
         let mut ground = self.ground(recipe, &command);
+        let program = ground.program.clone();
         ground.stdio = Some([relay.inner(); 3]);
         ground.terminal = true;
         ground.environment.push(format!("PS1={}", prompt(recipe)));
@@ -35,6 +36,7 @@ impl Sandbox {
             millis = process.millis();
             launch::kill_strays(&self.jobs.pids());
         }
+        self.explain(&mut calls, recipe, &plan, &program);
         let killed = killed(end, launched.process.as_ref());
         Ok(Outcome {
             place: Place::Inside,

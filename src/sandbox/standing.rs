@@ -3,11 +3,12 @@
 
 use std::path::{Path, PathBuf};
 
+use nix::errno::Errno;
+
 use crate::error::{Result, Trouble};
 use crate::kernel::call::quoted;
 use crate::kernel::tree;
 use crate::recipe::compose::{Recipe, RootChange};
-use crate::recipe::errno;
 use crate::recipe::ingredient::{Mount, MountKind, Tools};
 use crate::recipe::machine::Machine;
 use crate::recipe::outcome::{Call, CallResult, Composed};
@@ -15,6 +16,7 @@ use crate::recipe::plan::Prepare;
 use crate::sandbox::group::Group;
 use crate::sandbox::owner::{self, WorkDirectory};
 use crate::sandbox::rootfs::{Manifest, Names, call};
+use crate::sandbox::teach;
 
 /// The root file system on disk.
 #[derive(Debug)]
@@ -71,10 +73,9 @@ impl Standing {
             if agreed.is_err() && new {
                 let _ = self.group.remove_all(&mut Vec::new());
             }
-            agreed.map_err(|trouble| explained(trouble, &calls, machine))?;
+            agreed?;
         } else if !self.group.is_empty() {
-            let removed = self.group.remove_all(&mut calls);
-            removed.map_err(|trouble| explained(trouble, &calls, machine))?;
+            self.group.remove_all(&mut calls)?;
         }
         Ok(calls)
     }
@@ -127,15 +128,16 @@ impl Standing {
             if hidden {
                 continue;
             }
-            let refused = |errno: nix::errno::Errno| {
-                let trouble = Trouble::sandbox(format!("cannot make the mount point `{}`", mount.target))
-                    .because(errno);
-                match errno {
-                    nix::errno::Errno::ELOOP => trouble.hint(
-                        "a part of that path is a symbolic link, which could lead out of the root; name the real path",
-                    ),
-                    _ => trouble,
-                }
+            let refused = |errno: Errno| {
+                let trouble = Trouble::sandbox(format!("cannot make the mount point `{}`", mount.target));
+                // What is refused for what a name leads to was refused by the call that follows names.
+                let call = if matches!(errno, Errno::ENOENT | Errno::EROFS | Errno::ENOSPC) {
+                    "mkdirat"
+                } else {
+                    "openat2"
+                };
+                let call = Call::new(call, quoted(&mount.target), CallResult::Errno(errno as i32));
+                teach::told(trouble, &[call])
             };
             if tree::look_below(root, &mount.target).map_err(refused)?.is_none() {
                 let directory = source_is_directory(mount);
@@ -147,20 +149,10 @@ impl Standing {
     }
 }
 
-/// Adds what the last refused call means here, and the mend.
-fn explained(trouble: Trouble, calls: &[Call], machine: &Machine) -> Trouble {
-    let version = machine.cgroups.memory.as_ref().map(|controller| controller.version);
-    let context = errno::Context { version, ..errno::Context::default() };
-    match errno::of(calls, &context) {
-        Some(meaning) if trouble.hint.is_none() => trouble.because(meaning.means).hint(meaning.mend),
-        _ => trouble,
-    }
-}
-
 fn told(made: &tree::Made) -> Call {
     let (name, mode) = if made.directory { ("mkdirat", "0755") } else { ("mknodat", "S_IFREG|0644") };
     let args = format!("{}, {}, {mode}", made.at, quoted(&made.name));
-    Call { name: name.to_owned(), args, result: CallResult::Value(0) }
+    Call::new(name, args, CallResult::Value(0))
 }
 
 /// Whether a mount wants a directory to be mounted on.

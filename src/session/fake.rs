@@ -81,11 +81,7 @@ impl Fake {
             place: Place::Inside,
             command: command.to_owned(),
             job: None,
-            calls: vec![Call {
-                name: "clone3".to_owned(),
-                args: "{flags=…}, 88".to_owned(),
-                result: CallResult::Value(i64::from(seen.pid)),
-            }],
+            calls: vec![Call::new("clone3", "{flags=…}, 88", CallResult::Value(i64::from(seen.pid)))],
             end: End::Exited(0),
             stdout: String::new(),
             stderr: String::new(),

@@ -1,192 +1,170 @@
-//! The birth of a process, its namespaces, ids and capabilities. Sources: clone(2), unshare(2), setns(2),
-//! user_namespaces(7), prctl(2), capset(2), sethostname(2).
+//! The birth of a process, its namespaces, ids and capabilities. Sources: clone(2), unshare(2), user_namespaces(7),
+//! pid_namespaces(7), prctl(2), capabilities(7).
 
-use nix::errno::Errno::{
-    EACCES, EAGAIN, EBADF, EBUSY, EINVAL, ENODEV, ENOMEM, ENOSPC, ENOSYS, EOPNOTSUPP, EPERM, EUSERS,
-};
+use nix::errno::Errno::{EACCES, EAGAIN, EBUSY, EINVAL, ENOMEM, ENOSPC, ENOSYS, EOPNOTSUPP, EPERM};
 
 use super::{Row, row};
+use crate::recipe::place::{SETFCAP, SYS_ADMIN};
 
 const BIRTH: &[&str] = &["clone3"];
 const OWN: &[&str] = &["clone3", "unshare"];
-const MAPS: &[&str] = &["write", "openat"];
 
 pub(super) const ROWS: &[Row] = &[
     row(
-        BIRTH,
-        EBADF,
-        &["CLONE_INTO_CGROUP"],
-        "a process can be born only into a cgroup v2 directory, and this one is v1",
-        "on v1 the process joins by writing to `tasks`; run `rlab doctor` to see which generation drives which controller",
-    ),
-    row(
+        "birth-in-busy-group",
         BIRTH,
         EBUSY,
         &["CLONE_INTO_CGROUP"],
         "the group has controllers enabled for its children, so it may hold no process of its own",
-        "make a leaf below it and put the process there",
+        "look into its `cgroup.subtree_control`; type `drop cgroup` and the `cgroup` line again for a new group",
     ),
     row(
+        "birth-in-foreign-group",
         BIRTH,
         EACCES,
         &["CLONE_INTO_CGROUP"],
-        "the group lies outside the tree that was handed to this user, and a process cannot cross that border",
+        "the border of the tree that was handed to this user lies between rlab's group and this one",
         "start rlab inside a delegated tree: `systemd-run --user --scope -p Delegate=yes rlab`, or as root",
     ),
     row(
+        "birth-in-threaded-group",
         BIRTH,
         EOPNOTSUPP,
         &["CLONE_INTO_CGROUP"],
         "the group is threaded or invalid (`cgroup.type`), so it takes no whole process",
-        "use a group whose `cgroup.type` is `domain`",
+        "type `drop cgroup` and the `cgroup` line again for a group whose `cgroup.type` is `domain`",
     ),
     row(
+        "clone3-filtered",
         BIRTH,
-        ENODEV,
-        &["CLONE_INTO_CGROUP"],
-        "the group was removed in the meantime",
-        "type `drop cgroup` and the `cgroup` line again",
-    ),
+        EPERM,
+        &[],
+        "a seccomp filter forbids clone3: one that is older than the call answers EPERM to what it does not know",
+        "start the outer container with `--security-opt seccomp=unconfined`, or update what runs it",
+    )
+    .when(|context| context.place.filtered && (context.user() || context.place.has(SYS_ADMIN))),
     row(
-        OWN,
+        "user-namespace-in-chroot",
+        BIRTH,
         EPERM,
         &["CLONE_NEWUSER"],
-        "this machine does not let this user make a user namespace, or rlab itself runs in a chroot",
-        "look at `sysctl kernel.unprivileged_userns_clone kernel.apparmor_restrict_unprivileged_userns`, \
-         or run rlab as root",
+        "rlab itself runs in a chroot, and from there no user namespace can be made",
+        "run rlab outside of it, or where the root was changed with pivot_root",
+    )
+    .when(|context| context.place.chrooted),
+    row(
+        "user-namespace-unmapped",
+        BIRTH,
+        EPERM,
+        &["CLONE_NEWUSER"],
+        "rlab's own ids are mapped to none outside (`/proc/self/uid_map` is empty), so nobody would own the namespace",
+        "write the map of the outer user namespace first: `unshare --user --map-root-user rlab`",
+    )
+    .when(|context| context.place.unmapped),
+    row(
+        "user-namespace-forbidden",
+        BIRTH,
+        EPERM,
+        &["CLONE_NEWUSER"],
+        "this machine lets no ordinary user make a user namespace",
+        "run `sudo sysctl kernel.unprivileged_userns_clone=1`, or rlab as root",
     ),
     row(
+        "namespace-without-admin",
         OWN,
         EPERM,
         &[],
-        "a new namespace needs CAP_SYS_ADMIN, and rlab does not have it",
-        "run rlab as root, or as an ordinary user: then a user namespace is added",
-    ),
+        "a new namespace needs CAP_SYS_ADMIN, and rlab runs as root without it (as in a container)",
+        "type `unshare --user` too: in a user namespace of one's own the capability is there",
+    )
+    .when(|context| !context.place.has(SYS_ADMIN)),
     row(
+        "pid-namespace-dead",
         BIRTH,
         ENOMEM,
         &[],
-        "the kernel has no memory for another process, or the PID namespace has lost its PID 1 and takes no one in",
-        "free memory, or start a new PID namespace: it ends with its first process",
-    ),
+        "new processes belong to a PID namespace whose PID 1 has ended, and it takes no one in any more: rlab was \
+         started by `unshare --pid` without `--fork`, and its first child was PID 1",
+        "start it with `unshare --fork --pid`",
+    )
+    .when(|context| context.place.half_unshared),
     row(
+        "pid-namespace-half",
+        BIRTH,
+        EINVAL,
+        &["CLONE_NEWPID"],
+        "the next process belongs to a new PID namespace already, which rlab itself is not in: it was started by \
+         `unshare --pid` without `--fork`",
+        "start it with `unshare --fork --pid`",
+    )
+    .when(|context| context.place.half_unshared),
+    row(
+        "namespace-count-zero",
         OWN,
         ENOSPC,
         &[],
-        "a limit on namespaces is reached: their number, or 32 levels of nesting",
-        "look at `sysctl -a | grep max_.*_namespaces`, where 0 forbids them",
-    ),
+        "the number of such namespaces is limited to 0 here (`user.max_…_namespaces`)",
+        "look into `/proc/sys/user`, and raise what is 0",
+    )
+    .when(super::Context::forbidden),
     row(
-        OWN,
-        EUSERS,
+        "namespace-too-deep",
+        BIRTH,
+        ENOSPC,
         &[],
-        "a limit on nested user namespaces is reached",
-        "do this at most 32 namespaces deep",
+        "namespaces of this kind lie 32 deep already, or as many as `user.max_…_namespaces` allows are in use",
+        "start rlab further outside",
     ),
     row(
+        "processes-of-group",
         BIRTH,
         EAGAIN,
         &[],
-        "a limit on the number of processes is reached: `pids.max` of a group, or that of the user",
-        "raise `cgroup pids.max=…`, or look at `ulimit -u`",
-    ),
+        "the group that rlab is in, or one above it, holds as many processes as its `pids.max` allows",
+        "end some processes, or raise `pids.max` where it is set (for a container `--pids-limit`)",
+    )
+    .when(|context| context.place.processes_full),
     row(
-        OWN,
-        EINVAL,
+        "processes-of-user",
+        BIRTH,
+        EAGAIN,
         &[],
-        "the kernel was built without one of these namespaces, or they do not go together",
-        "run `rlab doctor` to see which ones this kernel has",
+        "this user has as many processes as it may",
+        "end some of them, or raise `ulimit -u`",
     ),
     row(
+        "clone3-missing",
         BIRTH,
         ENOSYS,
         &[],
-        "there is no clone3: the kernel is older than 5.3, or a seccomp filter (Docker's, before 20.10.10) hides it",
-        "use a newer kernel, or start the outer container with `--security-opt seccomp=unconfined`",
+        "there is no clone3 here: a seccomp filter hides it (as Docker's does without CAP_SYS_ADMIN), or the kernel \
+         is older than 5.3",
+        "start the outer container with `--security-opt seccomp=unconfined`, or use a newer kernel",
     ),
     row(
-        MAPS,
+        "map-by-apparmor",
+        &["openat", "write"],
         EACCES,
-        &["uid_map"],
-        "only the owner of a process may map its ids, and a process that changed its user is nobody's",
-        "write the map from the process that made the namespace",
-    ),
-    row(
-        MAPS,
-        EPERM,
-        &["uid_map"],
-        "the kernel did not take the id map: a user may map only their own id, once, and AppArmor can forbid it",
-        "look at `sysctl kernel.apparmor_restrict_unprivileged_userns` (Ubuntu sets it to 1), or run rlab as root",
-    ),
-    row(
-        MAPS,
-        EPERM,
-        &["gid_map"],
-        "a user may map a group only after `deny` was written to setgroups",
-        "write `deny` to /proc/self/setgroups first",
-    ),
-    row(
-        MAPS,
-        EPERM,
-        &["setgroups"],
-        "setgroups can be denied only before the group map is written",
-        "write setgroups first, then gid_map",
-    ),
-    row(
-        MAPS,
-        EINVAL,
-        &["id_map"],
-        "the map is not of the form INSIDE OUTSIDE COUNT, or an id in it does not exist outside",
-        "map one id, one's own",
-    ),
-    row(
-        &["sethostname"],
-        EPERM,
-        &[],
-        "the UTS namespace is not one's own, so the name belongs to the host",
-        "type `unshare --uts` first",
+        &["/proc/self/"],
+        "the user namespace was made, but AppArmor takes its capabilities away, so no id can be mapped in it",
+        "run `sudo sysctl kernel.apparmor_restrict_unprivileged_userns=0`, or rlab as root",
     )
-    .when(|context| !context.uts_namespace),
+    .when(|context| context.place.apparmor_restricts || context.place.confined.is_some()),
     row(
-        &["sethostname"],
+        "map-root-without-setfcap",
+        &["write"],
         EPERM,
-        &[],
-        "setting the host name needs CAP_SYS_ADMIN in the user namespace that owns the UTS namespace",
-        "run rlab as root, or add `unshare --user`",
-    ),
+        &["/proc/self/uid_map"],
+        "root may be mapped to root only by a process with CAP_SETFCAP (since Linux 5.12), and rlab runs without it",
+        "run rlab with that capability, or as an ordinary user",
+    )
+    .when(|context| !context.place.has(SETFCAP)),
     row(
-        &["sethostname"],
-        EINVAL,
-        &[],
-        "the name is longer than the 64 bytes that the kernel keeps",
-        "choose a shorter name",
-    ),
-    row(
+        "bounding-set",
         &["prctl"],
         EPERM,
         &["PR_CAPBSET_DROP"],
-        "giving up a capability for good needs CAP_SETPCAP",
-        "run rlab as root, or add `unshare --user`",
-    ),
-    row(
-        &["prctl"],
-        EINVAL,
-        &["PR_CAPBSET_DROP"],
-        "this kernel does not know that capability yet",
-        "leave it out of `capdrop`",
-    ),
-    row(
-        &["capset"],
-        EPERM,
-        &[],
-        "capabilities can be given up here, but not gained",
-        "start with more of them: run rlab as root",
-    ),
-    row(
-        &["setns"],
-        EPERM,
-        &[],
-        "entering another namespace needs CAP_SYS_ADMIN in it and in one's own",
-        "run rlab as root",
+        "giving up a capability for good needs CAP_SETPCAP, and rlab runs as root without it",
+        "type `unshare --user` too: in a user namespace of one's own the capability is there",
     ),
 ];

@@ -1,17 +1,17 @@
 //! Control groups. Sources: cgroups(7), the kernel's Documentation/admin-guide/cgroup-v2.rst and cgroup-v1/memory.rst.
 
-use nix::errno::Errno::{
-    EACCES, EAGAIN, EBUSY, EEXIST, EINVAL, ENOENT, ENOMEM, ENOTEMPTY, EOPNOTSUPP, EPERM, EROFS, ESRCH,
-};
+use nix::errno::Errno::{EACCES, EAGAIN, EBUSY, EINVAL, ENOENT, EROFS};
 
 use super::{Row, row};
-use crate::recipe::machine::CgroupVersion;
 
-const WRITE: &[&str] = &["write", "openat"];
-const MAKE: &[&str] = &["mkdir", "mkdirat"];
+const FILE: &[&str] = &["openat"];
+const WRITE: &[&str] = &["write"];
+const MAKE: &[&str] = &["mkdir"];
+const GROUP: &[&str] = &["/rlab."];
 
 pub(super) const ROWS: &[Row] = &[
     row(
+        "controller-in-busy-group",
         WRITE,
         EBUSY,
         &["cgroup.subtree_control"],
@@ -19,6 +19,7 @@ pub(super) const ROWS: &[Row] = &[
         "move them to a leaf first (in Docker the first process sits in the root group)",
     ),
     row(
+        "controller-not-there",
         WRITE,
         ENOENT,
         &["cgroup.subtree_control"],
@@ -26,77 +27,32 @@ pub(super) const ROWS: &[Row] = &[
         "look into its `cgroup.controllers`, and enable it from the top down",
     ),
     row(
-        WRITE,
-        EOPNOTSUPP,
-        &["cgroup.subtree_control"],
-        "the group is threaded (`cgroup.type`), and this controller works on whole processes only",
-        "use a group whose `cgroup.type` is `domain`",
-    ),
-    row(
-        WRITE,
+        "controller-not-handed",
+        FILE,
         EACCES,
         &["cgroup.subtree_control"],
         "this part of the tree was not handed to this user",
         "start rlab inside a delegated tree: `systemd-run --user --scope -p Delegate=yes rlab`, or as root",
     ),
     row(
-        &["openat"],
+        "group-gone",
+        FILE,
         ENOENT,
-        &["memory.memsw.limit_in_bytes"],
-        "this kernel keeps no account of swap",
-        "boot with `swapaccount=1`, or turn swap off: otherwise memory goes to swap in place of biting",
-    ),
-    row(
-        &["openat"],
-        ENOENT,
-        &["memory.swap.max"],
-        "this kernel keeps no account of swap",
-        "boot with `swapaccount=1`, or turn swap off: otherwise memory goes to swap in place of biting",
-    ),
-    row(
-        &["openat"],
-        ENOENT,
-        &["memory.limit_in_bytes"],
-        "the group is gone, or the memory controller is on v2 here, where the file is `memory.max`",
-        "run `rlab doctor` to see which generation drives which controller",
-    ),
-    row(
-        &["openat"],
-        ENOENT,
-        &["memory.max"],
-        "the memory controller is on v1 here, where the file is `memory.limit_in_bytes`",
-        "run `rlab doctor` to see which generation drives which controller",
+        &["/rlab.", "O_CLOEXEC"],
+        "the group was removed in the meantime",
+        "type `drop cgroup` and the `cgroup` line again",
     )
-    .when(|context| context.version == Some(CgroupVersion::V1)),
+    .when(|context| context.directory_gone),
     row(
-        &["openat"],
-        ENOENT,
-        &["memory.max"],
-        "the file appears only when the parent's `cgroup.subtree_control` has `+memory`",
-        "enable the controller in the parent first",
-    ),
-    row(
-        &["openat"],
+        "controller-off",
+        FILE,
         ENOENT,
         &[".max"],
-        "the file appears only when the parent's `cgroup.subtree_control` has the controller",
-        "enable the controller in the parent first",
+        "the file is there only while the parent's `cgroup.subtree_control` has the controller",
+        "type `drop cgroup` and the `cgroup` line again: then rlab switches it on",
     ),
     row(
-        WRITE,
-        EINVAL,
-        &["memory.memsw.limit_in_bytes"],
-        "memory and swap together cannot be limited to less than memory alone",
-        "write it after the memory limit, and at least as large",
-    ),
-    row(
-        WRITE,
-        EBUSY,
-        &["memory.memsw.limit_in_bytes"],
-        "the group uses more than that, and v1 does not kill to make room",
-        "end what runs in the group first, or write a larger limit",
-    ),
-    row(
+        "limit-below-use",
         WRITE,
         EBUSY,
         &["memory.limit_in_bytes"],
@@ -104,112 +60,43 @@ pub(super) const ROWS: &[Row] = &[
         "end what runs in the group first, or write a larger limit",
     ),
     row(
-        WRITE,
-        EINVAL,
-        &["memory.limit_in_bytes"],
-        "the limit is above that of memory and swap together (`memory.memsw.limit_in_bytes`)",
-        "raise that one first",
-    ),
-    row(
+        "cpu-above-parent",
         WRITE,
         EINVAL,
         &["cpu."],
-        "the kernel takes a period of 1000 to 1000000 microseconds, a quota from 1000, and no more than the parent has",
-        "write `cgroup cpu.max=50000/100000`",
+        "on v1 a group may not get more processor time than the one above it",
+        "write a smaller share; the parent's is in its `cpu.cfs_quota_us` and `cpu.cfs_period_us`",
     ),
     row(
-        WRITE,
-        EINVAL,
-        &["pids.max"],
-        "the kernel takes 0 to 4194304 processes, or `max`",
-        "write `cgroup pids.max=64`",
-    ),
-    row(
-        WRITE,
-        EACCES,
-        &["cgroup.procs"],
-        "a process can be moved only inside the tree that was handed to this user, not into it from outside",
-        "start rlab inside a delegated tree: `systemd-run --user --scope -p Delegate=yes rlab`, or as root",
-    ),
-    row(
-        WRITE,
-        EBUSY,
-        &["cgroup.procs"],
-        "the group has controllers enabled for its children, so it may hold no process of its own",
-        "make a leaf below it and put the process there",
-    ),
-    row(
-        WRITE,
-        EOPNOTSUPP,
-        &["cgroup.procs"],
-        "the group is threaded or invalid (`cgroup.type`), so it takes no whole process",
-        "use a group whose `cgroup.type` is `domain`",
-    ),
-    row(WRITE, ESRCH, &["cgroup.procs"], "the process has ended in the meantime", "start it again"),
-    row(
-        WRITE,
-        EACCES,
-        &["tasks"],
-        "only the owner of a v1 group and of the process may move it there",
-        "run rlab as root",
-    ),
-    row(WRITE, ESRCH, &["tasks"], "the process has ended in the meantime", "start it again"),
-    row(
-        WRITE,
-        ENOMEM,
-        &["memory."],
-        "the kernel could not bring the group below that limit",
-        "end what runs in the group first",
-    ),
-    row(
-        WRITE,
-        EACCES,
-        &["/sys/fs/cgroup"],
-        "this user may not write there",
-        "run rlab as root, or inside a delegated tree: `systemd-run --user --scope -p Delegate=yes rlab`",
-    ),
-    row(
-        WRITE,
-        EPERM,
-        &["/sys/fs/cgroup"],
-        "this user may not write there",
-        "run rlab as root, or inside a delegated tree: `systemd-run --user --scope -p Delegate=yes rlab`",
-    ),
-    row(
-        &["write", "openat", "mkdir", "mkdirat", "rmdir"],
+        "group-read-only",
+        &["openat", "mkdir", "rmdir"],
         EROFS,
-        &["/sys/fs/cgroup"],
+        GROUP,
         "control groups are mounted read-only here, as Docker does for its containers",
         "run rlab on the host, or start the outer container with `--privileged --cgroupns=private`",
     ),
     row(
+        "group-not-yours",
         MAKE,
         EACCES,
-        &["/sys/fs/cgroup"],
+        &["/rlab.", "0777"],
         "this user may not make a group there",
         "run rlab as root, or inside a delegated tree: `systemd-run --user --scope -p Delegate=yes rlab`",
     ),
     row(
-        MAKE,
-        EPERM,
-        &["/sys/fs/cgroup"],
-        "this user may not make a group there",
-        "run rlab as root, or inside a delegated tree: `systemd-run --user --scope -p Delegate=yes rlab`",
-    ),
-    row(
+        "group-too-many",
         MAKE,
         EAGAIN,
-        &["/sys/fs/cgroup"],
+        GROUP,
         "a parent allows no more groups below it (`cgroup.max.descendants`, `cgroup.max.depth`)",
         "raise that, or run `rlab clean` to remove what dead sessions left",
     ),
-    row(MAKE, EEXIST, &["/sys/fs/cgroup"], "a group of that name is there already", "run `rlab clean`"),
     row(
+        "group-in-use",
         &["rmdir"],
         EBUSY,
-        &[],
+        GROUP,
         "a process still lives in the group, or a group is below it",
-        "end it with `kill N`; after a kill the kernel needs a few milliseconds",
+        "end it with `kill N`, remove the group below it with `!rmdir`",
     ),
-    row(&["rmdir"], ENOTEMPTY, &[], "the directory is not empty", "look into it with `!ls -la`"),
 ];

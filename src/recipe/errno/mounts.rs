@@ -1,75 +1,70 @@
-//! Mounts and the change of the root. Sources: mount(2), move_mount(2), fsopen(2), openat2(2), pivot_root(2),
-//! chroot(2), umount(2), mount_namespaces(7).
+//! Mounts and the change of the root. Sources: mount(2), fsopen(2), openat2(2), pivot_root(2), chroot(2),
+//! mount_namespaces(7), user_namespaces(7).
 
-use nix::errno::Errno::{
-    EACCES, EBUSY, EINVAL, ELOOP, ENODEV, ENOENT, ENOSPC, ENOSYS, ENOTDIR, EPERM, EXDEV,
-};
+use nix::errno::Errno::{EACCES, EBUSY, EINVAL, ELOOP, ENAMETOOLONG, ENOENT, ENOSYS, ENOTDIR, EPERM, EROFS};
 
 use super::{Row, row};
+use crate::recipe::ingredient::Namespace;
 
 const MOUNT: &[&str] = &["mount"];
-const NEW: &[&str] = &["fsopen", "fsconfig", "fsmount", "move_mount"];
-const PIVOT: &[&str] = &["pivot_root"];
-const CHROOT: &[&str] = &["chroot"];
-const INTO: &[&str] = &["mount", "openat2", "openat", "chroot", "move_mount", "mkdirat", "mknodat"];
 
 pub(super) const ROWS: &[Row] = &[
     row(
+        "proc-of-foreign-pid-namespace",
         MOUNT,
         EPERM,
         &["\"proc\""],
         "a proc shows a PID namespace, and this one belongs to the host, not to the user namespace",
         "type `unshare --pid` too: then the proc is one's own",
     )
-    .when(|context| context.user_namespace && !context.pid_namespace),
+    .when(|context| context.user() && !context.owns(Namespace::Pid)),
     row(
+        "proc-masked",
         MOUNT,
         EPERM,
         &["\"proc\""],
         "part of the /proc seen here is masked (as in Docker), and in a user namespace a new proc may not unmask it",
         "start the outer container with `--security-opt systempaths=unconfined`, or run rlab outside of it",
     )
-    .when(|context| context.user_namespace),
+    .when(super::Context::user),
     row(
+        "sysfs-of-foreign-net-namespace",
         MOUNT,
         EPERM,
         &["\"sysfs\""],
         "sysfs shows a network namespace, and this one belongs to the host, not to the user namespace",
         "type `unshare --net` too",
     )
-    .when(|context| context.user_namespace && !context.net_namespace),
+    .when(|context| context.user() && !context.owns(Namespace::Net)),
     row(
+        "sysfs-masked",
+        MOUNT,
+        EPERM,
+        &["\"sysfs\""],
+        "part of the /sys seen here is masked (as in Docker), and in a user namespace a new sysfs may not unmask it",
+        "bind what there is: `mount --rbind /sys /sys`",
+    )
+    .when(super::Context::user),
+    row(
+        "mqueue-of-foreign-ipc-namespace",
         MOUNT,
         EPERM,
         &["\"mqueue\""],
         "mqueue shows an IPC namespace, and this one belongs to the host, not to the user namespace",
         "type `unshare --ipc` too",
     )
-    .when(|context| context.user_namespace && !context.ipc_namespace),
+    .when(|context| context.user() && !context.owns(Namespace::Ipc)),
     row(
+        "remount-locked",
         MOUNT,
         EPERM,
         &["MS_REMOUNT"],
         "the mount came from outside with stricter options, and a user namespace may not loosen them",
-        "add the options that it has outside, such as `-o ro,nosuid,nodev`",
+        "name the options that it has outside too, such as `-o ro,nosuid,nodev`",
     )
-    .when(|context| context.user_namespace),
+    .when(super::Context::user),
     row(
-        MOUNT,
-        EPERM,
-        &[],
-        "the kernel keeps this mount from a user namespace",
-        "run rlab as root, or bind what the host has: `mount --bind`",
-    )
-    .when(|context| context.user_namespace),
-    row(
-        MOUNT,
-        EPERM,
-        &[],
-        "mounting needs CAP_SYS_ADMIN in the user namespace that owns the mount namespace",
-        "run rlab as root, or add `unshare --user`",
-    ),
-    row(
+        "root-is-no-mount",
         MOUNT,
         EINVAL,
         &["MS_PRIVATE"],
@@ -77,28 +72,25 @@ pub(super) const ROWS: &[Row] = &[
         "run rlab outside of it, or where its root was changed with pivot_root",
     ),
     row(
+        "bind-uncovers",
         MOUNT,
         EINVAL,
         &["MS_BIND"],
-        "there are mounts below the source that a user namespace may not uncover, or the source cannot be bound",
+        "there are mounts below the source, and without them it would show what they cover, which a user namespace \
+         may not",
         "type `mount --rbind`, which brings them along",
     )
-    .when(|context| context.user_namespace),
+    .when(super::Context::user),
     row(
-        MOUNT,
-        EINVAL,
-        &["MS_REMOUNT"],
-        "the target is not a mount point",
-        "mount it first",
-    ),
-    row(
+        "bind-of-foreign-mount",
         MOUNT,
         EINVAL,
         &["MS_BIND"],
-        "the source cannot be bound: it is unbindable, or of another mount namespace",
-        "bind another directory",
+        "the source belongs to another mount namespace",
+        "bind a path that this one can name without /proc/PID",
     ),
     row(
+        "mount-option",
         MOUNT,
         EINVAL,
         &[],
@@ -106,13 +98,16 @@ pub(super) const ROWS: &[Row] = &[
         "leave the `-o` options out one by one",
     ),
     row(
-        MOUNT,
-        ENODEV,
-        &[],
-        "this kernel has no file system of that type",
-        "look into /proc/filesystems for what it has",
-    ),
+        "root-removed",
+        &["mount", "openat"],
+        ENOENT,
+        &["/rootfs\""],
+        "the rootfs was removed",
+        "type `drop rootfs` and `rootfs` again",
+    )
+    .when(|context| context.directory_gone),
     row(
+        "bind-missing",
         MOUNT,
         ENOENT,
         &["MS_BIND"],
@@ -120,13 +115,15 @@ pub(super) const ROWS: &[Row] = &[
         "look for the source with `!ls -ld PATH`; the target is made by rlab in its own rootfs only",
     ),
     row(
+        "mount-on-nothing",
         MOUNT,
         ENOENT,
         &[],
-        "the target does not exist inside",
-        "choose a directory of the rootfs, such as `/proc`, `/sys` or `/dev`",
+        "the target does not exist",
+        "make it with `!mkdir`, or type `rootfs` and `chroot`: there rlab makes it",
     ),
     row(
+        "bind-of-another-kind",
         MOUNT,
         ENOTDIR,
         &["MS_BIND"],
@@ -134,6 +131,7 @@ pub(super) const ROWS: &[Row] = &[
         "choose a target of the same kind as the source",
     ),
     row(
+        "mount-on-file",
         MOUNT,
         ENOTDIR,
         &[],
@@ -141,118 +139,89 @@ pub(super) const ROWS: &[Row] = &[
         "choose a directory to mount on",
     ),
     row(
+        "mount-there-already",
         MOUNT,
         EBUSY,
         &[],
-        "the same thing is mounted there already, or the target is in use",
-        "`drop` the earlier mount",
+        "the same file system is mounted there already",
+        "`drop` the mount: what it would show is there",
     ),
     row(
-        &["mount", "move_mount"],
-        ENOSPC,
+        "mount-by-apparmor",
+        MOUNT,
+        EACCES,
         &[],
-        "a mount namespace holds at most `fs.mount-max` mounts, and it is full",
-        "look at `sysctl fs.mount-max`",
+        "the profile to which AppArmor holds rlab forbids mounts (as Docker's does)",
+        "start the outer container with `--security-opt apparmor=unconfined`",
+    )
+    .when(|context| context.place.confined.is_some()),
+    row(
+        "mount-unsearchable",
+        MOUNT,
+        EACCES,
+        &[],
+        "a directory on the way to the source or the target may not be searched by this user",
+        "look at its rights with `!ls -ld`",
     ),
     row(
-        NEW,
+        "mount-in-circle",
+        MOUNT,
+        ELOOP,
+        &[],
+        "symbolic links on the way to the source or the target lead in a circle",
+        "look at the links with `!ls -l`",
+    ),
+    row(
+        "mount-name-too-long",
+        &["mount", "openat2", "mkdirat"],
+        ENAMETOOLONG,
+        &[],
+        "a path has at most 4095 bytes, and each part of it 255",
+        "choose a shorter path",
+    ),
+    row(
+        "new-proc-without-admin",
+        &["fsopen"],
         EPERM,
         &[],
-        "making a mount needs CAP_SYS_ADMIN in the user namespace that owns the mount namespace",
-        "run rlab as root",
+        "a proc that is older than its PID namespace is made by rlab itself, which runs as root without CAP_SYS_ADMIN",
+        "type the `mount` line after `unshare --pid`, and `unshare --user` too",
     ),
     row(
-        NEW,
+        "fsopen-missing",
+        &["fsopen"],
         ENOSYS,
         &[],
-        "there is no call for a detached mount: the kernel is older than 5.2, or a seccomp filter hides it",
-        "use a newer kernel",
+        "there is no call for a detached mount: a seccomp filter hides it, or the kernel is older than 5.2",
+        "type the `mount` line after `unshare --pid`, or use a newer kernel",
     ),
     row(
+        "openat2-missing",
         &["openat2"],
         ENOSYS,
         &[],
-        "there is no openat2: the kernel is older than 5.6, or a seccomp filter hides it",
-        "use a newer kernel",
+        "there is no openat2, which keeps a mount inside the rootfs: a seccomp filter hides it, or the kernel is older \
+         than 5.6",
+        "use a newer kernel, or start the outer container with `--security-opt seccomp=unconfined`",
     ),
     row(
+        "target-is-link",
         &["openat2"],
-        EXDEV,
-        &[],
-        "the path leads out of the rootfs",
-        "name a path below the rootfs",
-    ),
-    row(
-        PIVOT,
-        EBUSY,
-        &[],
-        "the new root is on the mount that is the root already",
-        "bind the new root on itself first: it has to be a mount point of its own",
-    ),
-    row(
-        PIVOT,
-        EINVAL,
-        &[],
-        "a mount there is shared, the new root is no mount point, or the root is an initramfs, which cannot be left",
-        "make mounts private first, as rlab does; on an initramfs use `chroot`",
-    ),
-    row(
-        PIVOT,
-        EPERM,
-        &[],
-        "pivot_root needs CAP_SYS_ADMIN in the user namespace that owns the mount namespace",
-        "run rlab as root, or add `unshare --user`",
-    ),
-    row(
-        PIVOT,
-        ENOTDIR,
-        &[],
-        "the new root is not a directory",
-        "type `drop rootfs` and `rootfs` again",
-    ),
-    row(
-        CHROOT,
-        EPERM,
-        &[],
-        "chroot needs CAP_SYS_CHROOT",
-        "run rlab as root, or add `unshare --user`",
-    ),
-    row(
-        &["chroot", "chdir"],
-        ENOENT,
-        &[],
-        "the directory does not exist: the rootfs was removed",
-        "type `drop rootfs` and `rootfs` again",
-    ),
-    row(
-        &["umount2"],
-        EBUSY,
-        &[],
-        "something still uses the mount: a working directory, an open file, a mount below it",
-        "detach it lazily with MNT_DETACH, as rlab does",
-    ),
-    row(
-        &["umount2"],
-        EINVAL,
-        &[],
-        "it is not a mount point, or it came from outside and a user namespace may not uncover what is below",
-        "look into /proc/self/mountinfo",
-    ),
-    row(
-        INTO,
         ELOOP,
         &[],
         "a part of the path is a symbolic link, which could lead out of the rootfs, so it is not followed",
         "name the place that the link leads to",
     ),
     row(
+        "target-missing",
         &["openat2"],
         ENOENT,
         &[],
-        "there is no such place in the rootfs to mount on",
-        "choose a directory of the rootfs, such as `/proc`, `/sys` or `/dev`",
+        "the place to mount on was removed from the rootfs",
+        "`drop` the mount and type it again: then rlab makes the place",
     ),
     row(
+        "target-below-file",
         &["openat2"],
         ENOTDIR,
         &[],
@@ -260,10 +229,35 @@ pub(super) const ROWS: &[Row] = &[
         "choose another path",
     ),
     row(
-        &["mount", "chroot", "openat2", "chdir"],
-        EACCES,
+        "mount-point-read-only",
+        &["mkdirat", "mknodat"],
+        EROFS,
         &[],
-        "a directory on the way may not be searched by this user",
-        "look at its rights with `!ls -ld`",
+        "the file system in which the place to mount on would be made is mounted read-only",
+        "leave `ro` out where it is mounted",
+    ),
+    row(
+        "pivot-from-initramfs",
+        &["pivot_root"],
+        EINVAL,
+        &[],
+        "the root of this machine is its initramfs, which cannot be left behind by pivot_root",
+        "use `chroot`; with `unshare --mount` it sees no other mounts than its own",
+    ),
+    row(
+        "chroot-without-capability",
+        &["chroot"],
+        EPERM,
+        &[],
+        "chroot needs CAP_SYS_CHROOT, and rlab runs as root without it",
+        "type `unshare --user` too: in a user namespace of one's own the capability is there",
+    ),
+    row(
+        "chroot-to-nothing",
+        &["chroot"],
+        ENOENT,
+        &[],
+        "the rootfs was removed",
+        "type `drop rootfs` and `rootfs` again",
     ),
 ];

@@ -1,27 +1,25 @@
-//! The program itself, signals, and files on the host. Sources: execve(2), kill(2), open(2), mkdir(2), write(2).
+//! The program itself. Sources: execve(2), capabilities(7).
 
-use nix::errno::Errno::{
-    E2BIG, EACCES, EDQUOT, EISDIR, ELOOP, EMFILE, ENFILE, ENOENT, ENOEXEC, ENOMEM, ENOSPC, ENOTDIR, EPERM,
-    EROFS, ESRCH, ETXTBSY,
-};
+use nix::errno::Errno::{EACCES, ELOOP, ENAMETOOLONG, ENOENT, ENOEXEC, ENOTDIR, EPERM, ETXTBSY};
 
-use super::{Row, row};
+use super::{Executable, Row, row};
 use crate::recipe::compose::RootChange;
 
 const EXEC: &[&str] = &["execve"];
-const FILES: &[&str] =
-    &["openat", "write", "mkdir", "mkdirat", "mknodat", "symlinkat", "copy_file_range", "linkat"];
 
 pub(super) const ROWS: &[Row] = &[
     row(
+        "exec-interpreter",
         EXEC,
         ENOENT,
         &[],
-        "the program is there, but the interpreter that it names, `{interpreter}`, is not in this root",
-        "a dynamically linked program needs its loader and libraries inside; `rootfs` brings them for its own tools",
+        "the program is there, but what is to start it, `{interpreter}`, is not: a dynamically linked program names its \
+         loader, a script its shell",
+        "bring that inside too, with its libraries; `rootfs host` does so for the machine's own tools",
     )
-    .when(|context| context.interpreter.is_some()),
+    .when(|context| matches!(context.executable, Executable::Interpreter(_))),
     row(
+        "exec-missing-inside",
         EXEC,
         ENOENT,
         &[],
@@ -30,6 +28,7 @@ pub(super) const ROWS: &[Row] = &[
     )
     .when(|context| context.root != RootChange::None),
     row(
+        "exec-missing",
         EXEC,
         ENOENT,
         &[],
@@ -37,20 +36,50 @@ pub(super) const ROWS: &[Row] = &[
         "look at the spelling; `help` shows rlab's own words",
     ),
     row(
+        "exec-directory",
         EXEC,
         EACCES,
         &[],
-        "the file is not executable for this user, is a directory, or lies on a mount with `noexec`",
-        "look at it with `ls -l`",
+        "it is a directory, not a program",
+        "look into it with `ls`",
+    )
+    .when(|context| context.executable == Executable::Directory),
+    row(
+        "exec-bit",
+        EXEC,
+        EACCES,
+        &[],
+        "the file may be executed by nobody: no `x` in its mode",
+        "look at it with `ls -l`; `chmod +x` makes it a program",
+    )
+    .when(|context| context.executable == Executable::NoBit),
+    row(
+        "exec-noexec",
+        EXEC,
+        EACCES,
+        &[],
+        "the file lies on a mount with `noexec`",
+        "copy it elsewhere, or mount that without `noexec`",
+    )
+    .when(|context| context.executable == Executable::NoExec),
+    row(
+        "exec-not-yours",
+        EXEC,
+        EACCES,
+        &[],
+        "this user may not execute the file, or not search a directory on the way to it",
+        "look at their rights with `ls -ld`",
     ),
     row(
+        "exec-capability",
         EXEC,
         EPERM,
         &[],
-        "the file needs a capability that was given up or a mount forbids",
-        "type `drop capdrop`",
+        "the file asks for capabilities (`getcap` shows them), and one of them was given up for good",
+        "leave it out of `capdrop`, or run a copy of the file: a copy asks for nothing",
     ),
     row(
+        "exec-format",
         EXEC,
         ENOEXEC,
         &[],
@@ -58,6 +87,7 @@ pub(super) const ROWS: &[Row] = &[
         "run a script as `sh FILE`",
     ),
     row(
+        "exec-below-file",
         EXEC,
         ENOTDIR,
         &[],
@@ -65,6 +95,7 @@ pub(super) const ROWS: &[Row] = &[
         "look at the path with `ls -l`",
     ),
     row(
+        "exec-in-circle",
         EXEC,
         ELOOP,
         &[],
@@ -72,87 +103,19 @@ pub(super) const ROWS: &[Row] = &[
         "look at the links with `ls -l`",
     ),
     row(
+        "exec-name-too-long",
         EXEC,
-        E2BIG,
+        ENAMETOOLONG,
         &[],
-        "the command line is longer than the kernel takes",
-        "put the data into a file",
+        "a path has at most 4095 bytes, and each part of it 255",
+        "choose a shorter path",
     ),
     row(
-        EXEC,
-        ENOMEM,
-        &[],
-        "the limit of the group leaves no memory to load the program",
-        "raise `cgroup memory.max=…`",
-    ),
-    row(
+        "exec-still-written",
         EXEC,
         ETXTBSY,
         &[],
         "the file is still open for writing somewhere",
         "wait until it is closed",
-    ),
-    row(
-        &["kill", "pidfd_send_signal"],
-        ESRCH,
-        &[],
-        "the process has ended already",
-        "`jobs` shows which ones still run",
-    ),
-    row(
-        &["kill", "pidfd_send_signal"],
-        EPERM,
-        &[],
-        "the process belongs to another user",
-        "run rlab as root",
-    ),
-    row(
-        FILES,
-        ENOSPC,
-        &[],
-        "the disk is full",
-        "free some space, or point `TMPDIR` to another disk",
-    ),
-    row(
-        FILES,
-        EDQUOT,
-        &[],
-        "the disk quota of this user is used up",
-        "free some space, or point `TMPDIR` to another disk",
-    ),
-    row(
-        FILES,
-        EROFS,
-        &[],
-        "the file system is read-only",
-        "point `TMPDIR` to a place that can be written",
-    ),
-    row(
-        FILES,
-        EISDIR,
-        &[],
-        "a directory stands where a file is needed",
-        "move it out of the way",
-    ),
-    row(
-        FILES,
-        EMFILE,
-        &[],
-        "rlab has as many files open as it may",
-        "end some containers that stay, or raise `ulimit -n`",
-    ),
-    row(
-        FILES,
-        ENFILE,
-        &[],
-        "the machine has as many files open as it may",
-        "look at `sysctl fs.file-max`",
-    ),
-    row(
-        FILES,
-        EACCES,
-        &[],
-        "this user may not write there",
-        "point `TMPDIR` to a place that can be written",
     ),
 ];

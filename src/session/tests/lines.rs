@@ -95,7 +95,7 @@ fn an_ingredient_that_the_kernel_refuses_is_told_kept_as_evidence_and_taken_out(
     let mut learner = Learner::at("one");
     let refused = Outcome {
         end: End::Refused(1),
-        calls: vec![Call { name: "mount".to_owned(), args: String::new(), result: CallResult::Errno(1) }],
+        calls: vec![Call::new("mount", "", CallResult::Errno(1))],
         seen: None,
         ..learner.world.outcome(&Default::default(), "ps -A")
     };
@@ -107,7 +107,7 @@ fn an_ingredient_that_the_kernel_refuses_is_told_kept_as_evidence_and_taken_out(
     // A program that is not there says nothing against the ingredient.
     let missing = Outcome {
         end: End::Refused(2),
-        calls: vec![Call { name: "execve".to_owned(), args: String::new(), result: CallResult::Errno(2) }],
+        calls: vec![Call::new("execve", "", CallResult::Errno(2))],
         seen: None,
         ..learner.world.outcome(&Default::default(), "ps -A")
     };

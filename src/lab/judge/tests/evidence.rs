@@ -47,7 +47,7 @@ pub(super) fn outcome() -> Outcome {
         place: Place::Inside,
         command: "ps -A".to_owned(),
         job: None,
-        calls: vec![Call { name: "execve".to_owned(), args: String::new(), result: CallResult::Value(0) }],
+        calls: vec![Call::new("execve", "", CallResult::Value(0))],
         end: End::Exited(0),
         stdout: "PID USER\n1 root\n".to_owned(),
         stderr: "a warning\n".to_owned(),
@@ -173,8 +173,7 @@ pub(super) fn group() -> GroupState {
 pub(super) fn refused(call: &str, errno: i32) -> Case {
     changed(|outcome| {
         outcome.end = End::Refused(errno);
-        outcome.calls =
-            vec![Call { name: call.to_owned(), args: String::new(), result: CallResult::Errno(errno) }];
+        outcome.calls = vec![Call::new(call, "", CallResult::Errno(errno))];
         outcome.seen = None;
         outcome.memory = None;
     })

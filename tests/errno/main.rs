@@ -1,0 +1,228 @@
+//! The table of errnos, provoked: for every entry the kernel is really made to refuse rlab so, and rlab's own words are
+//! found by the id of the entry. No entry stays without a provocation, here or in a virtual machine.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test ends where something is not as it must be")]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod births;
+mod groups;
+mod mounts;
+mod programs;
+mod seccomp;
+mod shown;
+
+use std::collections::BTreeSet;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use nix::errno::Errno;
+use serde_json::Value;
+
+use support::{has, is_root, skip, stderr};
+
+/// The user of these tests, whom nobody else is.
+const SOMEBODY: u32 = 61_234;
+
+/// How the kernel is brought to one refusal.
+struct Provocation {
+    /// Id of the entry.
+    entry: &'static str,
+    /// The call that is refused.
+    call: &'static str,
+    /// With this.
+    errno: Errno,
+    /// A shell script, run by root in a mount namespace of its own. `$RLAB` carries out the lines; `$PROGRAM` is rlab,
+    /// `$DIR` an empty directory, `$USER_RUN` runs what follows as an ordinary user.
+    script: &'static str,
+    /// The lines.
+    lines: &'static str,
+}
+
+const fn provoke(
+    entry: &'static str,
+    call: &'static str,
+    errno: Errno,
+    script: &'static str,
+    lines: &'static str,
+) -> Provocation {
+    Provocation { entry, call, errno, script, lines }
+}
+
+/// The simplest script.
+const PLAIN: &str = "exec $RLAB";
+/// As an ordinary user.
+const USER: &str = "exec $USER_RUN $RLAB";
+
+/// Entries that this machine's kernel cannot be brought to, and the scenario of `tests/vm` that does it.
+const ELSEWHERE: &[(&str, &str)] = &[
+    ("birth-in-busy-group", "v2"),
+    ("birth-in-foreign-group", "v2"),
+    ("birth-in-threaded-group", "v2"),
+    ("controller-in-busy-group", "v2"),
+    ("controller-not-handed", "v2"),
+    ("controller-not-there", "v2"),
+    ("controller-off", "v2"),
+    ("group-too-many", "v2"),
+    ("map-by-apparmor", "apparmor"),
+    ("mount-by-apparmor", "apparmor"),
+    ("pivot-from-initramfs", "initramfs"),
+    ("user-namespace-forbidden", "no-user-namespaces"),
+];
+
+/// Everything that is provoked here.
+fn all() -> impl Iterator<Item = &'static Provocation> {
+    [births::ALL, mounts::ALL, groups::ALL, programs::ALL].into_iter().flatten()
+}
+
+/// One refusal as rlab told it in JSON: the call, the errno by name, the entry.
+type Told = (String, String, Option<String>);
+
+/// Carries a provocation out.
+fn refusals(provocation: &Provocation) -> (Vec<Told>, String) {
+    let home = tempfile::tempdir().unwrap();
+    let path = home.path();
+    // Somebody else has to get at the program and the lines.
+    std::fs::set_permissions(path, PermissionsExt::from_mode(0o755)).unwrap();
+    let work = path.join("work");
+    std::fs::create_dir(&work).unwrap();
+    std::fs::set_permissions(&work, PermissionsExt::from_mode(0o777)).unwrap();
+    let program = path.join("rlab");
+    std::fs::hard_link(env!("CARGO_BIN_EXE_rlab"), &program)
+        .or_else(|_| std::fs::copy(env!("CARGO_BIN_EXE_rlab"), &program).map(drop))
+        .unwrap();
+    std::fs::write(path.join("lines"), provocation.lines.replace("DIR", &work.display().to_string()))
+        .unwrap();
+    std::fs::write(path.join("clone3-enosys"), seccomp::refusing(libc::SYS_clone3, libc::ENOSYS)).unwrap();
+    std::fs::write(path.join("clone3-eperm"), seccomp::refusing(libc::SYS_clone3, libc::EPERM)).unwrap();
+    std::fs::write(path.join("openat2-enosys"), seccomp::refusing(libc::SYS_openat2, libc::ENOSYS)).unwrap();
+    std::fs::write(path.join("fsopen-enosys"), seccomp::refusing(libc::SYS_fsopen, libc::ENOSYS)).unwrap();
+    let rlab = format!("{} run --script {} --format json", program.display(), path.join("lines").display());
+    let user = format!("setpriv --reuid={SOMEBODY} --regid={SOMEBODY} --clear-groups");
+    let output = Command::new("unshare")
+        .args(["-m", "sh", "-c", provocation.script])
+        .env("RLAB", rlab)
+        .env("PROGRAM", &program)
+        .env("USER_RUN", user)
+        .env("DIR", &work)
+        .env("HERE", path)
+        .env("TMPDIR", &work)
+        .env("HOME", &work)
+        .env("XDG_STATE_HOME", work.join("state"))
+        .current_dir("/")
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
+    (told(&report), format!("{}\n{}", String::from_utf8_lossy(&output.stdout), stderr(&output)))
+}
+
+/// Every refusal of a report.
+fn told(report: &Value) -> Vec<Told> {
+    let text = |value: &Value| value.as_str().map(str::to_owned);
+    let mut found = Vec::new();
+    let mut open = vec![report];
+    while let Some(value) = open.pop() {
+        if let Some(number) = value["result"]["errno"].as_i64() {
+            let errno = format!("{:?}", Errno::from_raw(number as i32));
+            found.push((text(&value["name"]).unwrap_or_default(), errno, text(&value["meaning"]["entry"])));
+        }
+        if let Some(refusal) = value.get("refusal") {
+            let call = text(&refusal["call"]).unwrap_or_default();
+            found.push((call, text(&refusal["errno"]).unwrap_or_default(), text(&refusal["entry"])));
+        }
+        match value {
+            Value::Array(items) => open.extend(items),
+            Value::Object(fields) => open.extend(fields.values()),
+            _ => {}
+        }
+    }
+    found
+}
+
+/// Carries all of these out, and holds that each is refused as it says.
+fn hold(provocations: &[Provocation]) {
+    if !is_root() || !["unshare", "setpriv", "busybox", "bwrap", "setcap", "prlimit"].into_iter().all(has) {
+        return;
+    }
+    if !Path::new("/sys/fs/cgroup/memory/tasks").exists() {
+        skip("these provocations are made with the v1 hierarchies under /sys/fs/cgroup");
+        return;
+    }
+    let mut wrong = Vec::new();
+    for provocation in provocations {
+        let wanted: Told = (
+            provocation.call.to_owned(),
+            format!("{:?}", provocation.errno),
+            Some(provocation.entry.to_owned()),
+        );
+        let (found, output) = refusals(provocation);
+        if !found.contains(&wanted) {
+            let output: String = output.chars().take(3000).collect();
+            wrong.push(format!("wanted {wanted:?}\nfound {found:?}\nof {}\n{output}", provocation.script));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+}
+
+#[test]
+fn every_birth_is_refused() {
+    hold(births::ALL);
+}
+
+#[test]
+fn every_mount_is_refused() {
+    hold(mounts::ALL);
+}
+
+#[test]
+fn every_group_is_refused() {
+    hold(groups::ALL);
+}
+
+#[test]
+fn every_program_is_refused() {
+    hold(programs::ALL);
+}
+
+#[test]
+fn no_entry_is_left_without_a_provocation() {
+    let here: BTreeSet<(&str, &str, i32)> =
+        all().map(|provocation| (provocation.entry, provocation.call, provocation.errno as i32)).collect();
+    let elsewhere: BTreeSet<&str> = ELSEWHERE.iter().map(|(entry, _)| *entry).collect();
+    let mut wanted = BTreeSet::new();
+    for entry in rlab::recipe::errno::entries() {
+        for call in entry.calls {
+            if !elsewhere.contains(entry.id) {
+                wanted.insert((entry.id, *call, entry.errno));
+            }
+        }
+    }
+    let missing: Vec<_> = wanted.difference(&here).collect();
+    let unknown: Vec<_> = here.difference(&wanted).collect();
+    assert!(missing.is_empty(), "never provoked: {missing:?}");
+    assert!(
+        unknown.is_empty(),
+        "provoked, but not in the table (or said to be provoked elsewhere): {unknown:?}"
+    );
+    let ids: BTreeSet<&str> = rlab::recipe::errno::entries().map(|entry| entry.id).collect();
+    assert!(elsewhere.is_subset(&ids), "no such entry: {:?}", elsewhere.difference(&ids));
+}
+
+/// The line of an entry in the page of the book.
+fn book_row(entry: &rlab::recipe::errno::Entry) -> String {
+    let calls: Vec<String> = entry.calls.iter().map(|call| format!("`{call}`")).collect();
+    let errno = Errno::from_raw(entry.errno);
+    format!("| {} | {errno:?} | {} | {} | {} |", calls.join(" "), entry.means, entry.mend, entry.id)
+}
+
+#[test]
+fn the_book_has_the_whole_table() {
+    let page = std::fs::read_to_string(support::repository().join("book/src/errnos.md")).unwrap();
+    let told: Vec<&str> =
+        page.lines().filter(|line| line.starts_with("| `") && line.matches(" | ").count() == 4).collect();
+    let wanted: Vec<String> = rlab::recipe::errno::entries().map(|entry| book_row(&entry)).collect();
+    assert_eq!(told, wanted, "the rows should be\n{}", wanted.join("\n"));
+}
