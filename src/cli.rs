@@ -142,9 +142,13 @@ pub enum Mode {
     /// Remove what a killed rlab left behind: work directories and control groups of dead owners.
     #[command(
         after_help = "Example:\n  rlab clean\n\nWhat belongs to an rlab that is still alive is left alone. The \
-                            same happens by itself when rlab starts."
+                            same happens by itself at once after a `kill -9`, and when rlab starts."
     )]
-    Clean,
+    Clean {
+        /// Wait first until the owner of this name is dead: this is how a killed rlab is cleaned up after at once.
+        #[arg(long, value_name = "NAME", hide = true)]
+        of: Option<String>,
+    },
 }
 
 /// `rlab run`.

@@ -7,7 +7,6 @@ mod support;
 
 use std::io::Write;
 use std::process::{Command, Output, Stdio};
-use std::time::{Duration, Instant};
 
 use support::{has, is_root, left_by, rlab, run_and_leave_nothing, status, stderr, stdout};
 
@@ -220,43 +219,6 @@ fn an_ordinary_user_has_containers_too() {
     let names: Vec<_> =
         std::fs::read_dir(home.path()).unwrap().flatten().map(|entry| entry.file_name()).collect();
     assert_eq!(names, ["rlab"], "something was left");
-}
-
-#[test]
-fn after_kill_9_the_container_is_dead_and_the_next_start_collects_the_rest() {
-    if !is_root() {
-        return;
-    }
-    let home = tempfile::tempdir().unwrap();
-    let marker = format!("{}", 800_000 + std::process::id());
-    let mut child = rlab(home.path())
-        .arg("play")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let lines =
-        format!("rootfs\nchroot\ncgroup memory.max=64M\nunshare --pid --mount-proc\nsleep {marker} &\n");
-    let mut input = child.stdin.take().unwrap();
-    input.write_all(lines.as_bytes()).unwrap();
-    wait_for("the container", || running(&marker) == 1);
-    assert!(left_by(child.id()).len() >= 3, "{:?}", left_by(child.id()));
-    child.kill().unwrap();
-    child.wait().unwrap();
-    wait_for("the container's end", || running(&marker) == 0);
-    assert!(!left_by(child.id()).is_empty(), "nothing to collect; the test proves nothing");
-    let output = rlab(home.path()).arg("clean").output().unwrap();
-    assert_eq!(status(&output), 0, "{}", stderr(&output));
-    assert_eq!(left_by(child.id()), Vec::<String>::new());
-}
-
-fn wait_for(what: &str, mut there: impl FnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(20);
-    while !there() {
-        assert!(Instant::now() < deadline, "{what} did not come");
-        std::thread::sleep(Duration::from_millis(10));
-    }
 }
 
 #[test]

@@ -62,7 +62,7 @@ fn run(cli: Cli, terminal: &mut Terminal) -> Result<u8> {
         Some(Mode::Check { paths }) => labs::check(&paths, || course(global.labs.as_deref()), terminal)?,
         Some(Mode::New { path }) => labs::new(&path, terminal)?,
         Some(Mode::Progress(args)) => progress::run(&args, &course(global.labs.as_deref())?, terminal)?,
-        Some(Mode::Clean) => clean::run(terminal)?,
+        Some(Mode::Clean { of }) => clean::run(of.as_deref(), terminal)?,
     };
     Ok(exit as u8)
 }

@@ -1,7 +1,7 @@
 //! Signals that come while rlab waits for a line: whoever ends the session (a closed window, `kill`, Ctrl-C in front of
 //! a pipe) must not keep it from cleaning up.
 //!
-//! The sandbox has SIGINT, SIGTERM and SIGHUP blocked for as long as it lives. Here they are read while nothing runs.
+//! The sandbox has SIGINT, SIGQUIT, SIGTERM and SIGHUP blocked for as long as it lives. Here they are read while nothing runs.
 
 use std::os::fd::{AsFd, BorrowedFd};
 
@@ -14,19 +14,19 @@ use nix::unistd::Pid;
 
 /// Waits until there is something to read, or a signal asks rlab to end: then its number.
 pub fn wait_for(input: BorrowedFd<'_>) -> Option<i32> {
-    let signals = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP].into_iter().collect();
+    let signals = [Signal::SIGINT, Signal::SIGQUIT, Signal::SIGTERM, Signal::SIGHUP].into_iter().collect();
     // Without a descriptor (EMFILE) the read blocks as it always did.
     let listening = listen(&signals)?;
     first_of(&listening, input)
 }
 
-/// Reads a line with the editor. SIGTERM and SIGHUP make it give up, and their number is told.
+/// Reads a line with the editor. SIGQUIT, SIGTERM and SIGHUP make it give up, and their number is told.
 ///
-/// The editor waits in read(2) and would start over after any signal. So a thread of its own waits for the two, and
+/// The editor waits in read(2) and would start over after any signal. So a thread of its own waits for them, and
 /// then makes the terminal say "nothing there" (EAGAIN) instead of waiting for a key. SIGWINCH wakes a read that waits
 /// already; one that has not begun yet needs no waking.
 pub fn watched<T>(read: impl FnOnce() -> T) -> (T, Option<i32>) {
-    let signals = [Signal::SIGTERM, Signal::SIGHUP].into_iter().collect();
+    let signals = [Signal::SIGQUIT, Signal::SIGTERM, Signal::SIGHUP].into_iter().collect();
     let (Some(listening), Ok((stop, stopper))) = (listen(&signals), std::io::pipe()) else {
         return (read(), None);
     };

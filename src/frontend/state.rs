@@ -13,11 +13,15 @@ use std::time::{Duration, Instant};
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 
+use crate::sandbox::owner;
 use crate::session::progress::{self, Progress};
 
 /// How long another session may hold the lock. It needs it for less than a millisecond; one that is stopped at just
 /// this moment must not stop every other.
 const PATIENCE: Duration = Duration::from_secs(2);
+
+/// The extension of a progress that is being written, before the name of the rlab that writes it.
+const NEW: &str = "new.";
 
 /// The state directory of rlab.
 pub struct State {
@@ -72,6 +76,7 @@ impl State {
             found.notes.push(format!("your progress is not kept: `{}`: {error}", dir.display()));
             return found;
         }
+        collect_in(&dir);
         found.returning = dir.join("progress.json").symlink_metadata().is_ok();
         match read(&dir) {
             Ok((progress, note)) => {
@@ -222,8 +227,28 @@ fn directory(env: impl Fn(&str) -> Option<PathBuf>) -> Option<PathBuf> {
     Some(state.join("rlab"))
 }
 
+/// Removes what an rlab that was killed while it wrote has left here, and tells what.
+pub fn collect() -> Vec<PathBuf> {
+    directory(|name| std::env::var_os(name).map(PathBuf::from))
+        .map(|dir| collect_in(&dir))
+        .unwrap_or_default()
+}
+
+fn collect_in(dir: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(dir).into_iter().flatten().flatten();
+    let is_left = |name: &str| {
+        name.strip_prefix("progress.").and_then(|name| name.strip_prefix(NEW)).is_some_and(owner::is_dead)
+    };
+    entries
+        .filter(|entry| is_left(&entry.file_name().to_string_lossy()))
+        .map(|entry| entry.path())
+        // Whether it goes now or at the next start matters to nobody.
+        .filter(|path| fs::remove_file(path).is_ok())
+        .collect()
+}
+
 fn replace(file: &Path, progress: &Progress) -> std::io::Result<()> {
-    let new = file.with_extension(format!("new.{}", std::process::id()));
+    let new = file.with_extension(format!("{NEW}{}", owner::own_name()));
     let mut text = serde_json::to_vec_pretty(progress)?;
     text.push(b'\n');
     let written = OpenOptions::new()
@@ -382,6 +407,19 @@ mod tests {
         assert_eq!(env(&[("XDG_STATE_HOME", "/s"), ("HOME", "/h")]), Some("/s/rlab".into()));
         assert_eq!(env(&[("XDG_STATE_HOME", "s"), ("HOME", "/h")]), Some("/h/.local/state/rlab".into()));
         assert_eq!(env(&[]), None);
+    }
+
+    #[test]
+    fn half_a_progress_of_the_dead_is_collected_and_of_the_living_is_not() {
+        let home = tempfile::tempdir().unwrap();
+        let dead = owner::own_name().replacen(&std::process::id().to_string(), "4194304", 1);
+        let names =
+            [owner::own_name(), dead.as_str()].map(|name| home.path().join(format!("progress.new.{name}")));
+        for name in &names {
+            fs::write(name, "{").unwrap();
+        }
+        drop(State::open_in(Some(home.path().to_owned())));
+        assert!(names[0].exists() && !names[1].exists());
     }
 
     #[test]

@@ -219,6 +219,15 @@ pub fn catches(pid: i32, signal: i32) -> bool {
     mask.is_some_and(|mask| mask & (1 << (signal - 1).clamp(0, 63)) != 0)
 }
 
+/// The soft and the hard limit of realtime (`RLIMIT_RTTIME`) in microseconds, from `/proc/PID/limits`; `None` where one
+/// is unlimited, and of a process that is gone.
+pub fn realtime_limits(pid: i32) -> Option<(u64, u64)> {
+    let text = fs::read_to_string(file(pid, "limits")).ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix("Max realtime timeout"))?;
+    let mut fields = line.split_whitespace();
+    Some((fields.next()?.parse().ok()?, fields.next()?.parse().ok()?))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

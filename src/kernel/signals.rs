@@ -5,7 +5,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use nix::sys::signal::{SigSet, SigmaskHow, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 
-/// While it lives, SIGINT, SIGTERM and SIGHUP of this thread are read from the descriptor and end nothing by
+/// While it lives, SIGINT, SIGQUIT, SIGTERM and SIGHUP of this thread are read from the descriptor and end nothing by
 /// themselves, so that whoever reads them can clean up first.
 #[derive(Debug)]
 pub struct Interrupts {
@@ -20,7 +20,8 @@ impl Interrupts {
     /// # Errors
     /// EMFILE or ENOMEM of signalfd(2).
     pub fn listen() -> nix::Result<Self> {
-        let signals: SigSet = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP].into_iter().collect();
+        let signals: SigSet =
+            [Signal::SIGINT, Signal::SIGQUIT, Signal::SIGTERM, Signal::SIGHUP].into_iter().collect();
         let flags = SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK;
         let descriptor = SignalFd::with_flags(&signals, flags)?;
         let before = signals.thread_swap_mask(SigmaskHow::SIG_BLOCK)?;

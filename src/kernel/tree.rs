@@ -1,12 +1,15 @@
 //! Directories that are made and removed without following links or crossing mounts.
 
+use std::ffi::{CStr, OsStr};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use nix::dir::{Dir, Type};
 use nix::errno::Errno;
-use nix::fcntl::{AtFlags, OFlag, OpenHow, ResolveFlag};
+use nix::fcntl::{AtFlags, OFlag, OpenHow, ResolveFlag, renameat};
 use nix::sys::stat::{FileStat, Mode, SFlag, fstat, fstatat};
 use nix::unistd::{UnlinkatFlags, unlinkat};
 
@@ -23,22 +26,31 @@ pub fn mounts_under(path: &Path) -> io::Result<Vec<String>> {
         .collect())
 }
 
-/// Removes a directory and everything in it. Links are removed, not followed; what lies on another file system is
-/// refused, since it is somebody's mount.
+/// How deep a directory may lie below another one before it is moved up: each level holds a descriptor open.
+const DEEPEST: usize = 64;
+
+/// Removes a directory of this user and everything in it. Links are removed, not followed; a mount below is refused,
+/// since it is somebody's, also one of the same file system (openat2(2), `RESOLVE_NO_XDEV`).
 ///
 /// # Errors
-/// EXDEV where something is mounted below, and what unlinkat(2) says.
+/// EXDEV where something is mounted below, EPERM where the directory is somebody else's, and what unlinkat(2) says.
 pub fn remove(path: &Path) -> nix::Result<()> {
     let parent = path.parent().ok_or(Errno::EINVAL)?;
     let name = path.file_name().ok_or(Errno::EINVAL)?;
     let parent = nix::fcntl::open(parent, OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty())?;
-    let directory = match open_directory(parent.as_fd(), Path::new(name)) {
+    let top = match open_to_empty(parent.as_fd(), name, true) {
         Err(Errno::ENOENT) => return Ok(()),
         other => other?,
     };
-    let device = fstat(&directory)?.st_dev;
-    empty(directory, device)?;
-    gone(unlinkat(&parent, name, UnlinkatFlags::RemoveDir))
+    loop {
+        let mut moved = 0;
+        empty(top.try_clone().map_err(|_| Errno::EMFILE)?, top.as_fd(), 0, &mut moved)?;
+        match gone(unlinkat(&parent, name, UnlinkatFlags::RemoveDir)) {
+            // What lay too deep has been moved up: once more.
+            Err(Errno::ENOTEMPTY) if moved > 0 => {}
+            other => return other,
+        }
+    }
 }
 
 /// Another rlab may be collecting the same tree: what it has removed already is what was wanted.
@@ -49,12 +61,25 @@ fn gone(result: nix::Result<()>) -> nix::Result<()> {
     }
 }
 
-fn open_directory(parent: BorrowedFd<'_>, name: &Path) -> nix::Result<OwnedFd> {
-    let flags = OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
-    nix::fcntl::openat(parent, name, flags, Mode::empty())
+/// Opens a directory of this user, in which a container may have left one that not even its owner may read or write.
+fn open_to_empty(parent: BorrowedFd<'_>, name: &OsStr, only_own: bool) -> nix::Result<OwnedFd> {
+    let resolve =
+        ResolveFlag::RESOLVE_BENEATH | ResolveFlag::RESOLVE_NO_SYMLINKS | ResolveFlag::RESOLVE_NO_XDEV;
+    let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+    let place = nix::fcntl::openat2(parent, name, OpenHow::new().flags(flags).resolve(resolve))?;
+    let stat = fstat(&place)?;
+    if only_own && stat.st_uid != nix::unistd::geteuid().as_raw() {
+        return Err(Errno::EPERM);
+    }
+    if stat.st_mode & 0o700 != 0o700 {
+        // By its descriptor, so that it is this one and no other. Where it cannot be done, what follows says why.
+        let itself = format!("/proc/self/fd/{}", place.as_raw_fd());
+        let _ = std::fs::set_permissions(itself, std::fs::Permissions::from_mode(0o700));
+    }
+    nix::fcntl::openat(&place, ".", OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty())
 }
 
-fn empty(directory: OwnedFd, device: u64) -> nix::Result<()> {
+fn empty(directory: OwnedFd, top: BorrowedFd<'_>, depth: usize, moved: &mut u32) -> nix::Result<()> {
     let mut listing = Dir::from_fd(directory)?;
     let mut names = Vec::new();
     for entry in listing.iter() {
@@ -70,22 +95,32 @@ fn empty(directory: OwnedFd, device: u64) -> nix::Result<()> {
             None => fstatat(&listing, name.as_c_str(), AtFlags::AT_SYMLINK_NOFOLLOW)
                 .is_ok_and(|stat| is_directory(&stat)),
         };
+        let flag = if is_directory { UnlinkatFlags::RemoveDir } else { UnlinkatFlags::NoRemoveDir };
         if is_directory {
-            let path = Path::new(std::ffi::OsStr::new(name.to_str().map_err(|_| Errno::EILSEQ)?));
-            let below = match open_directory(listing.as_fd(), path) {
+            let below = match open_to_empty(listing.as_fd(), OsStr::from_bytes(name.to_bytes()), false) {
                 Err(Errno::ENOENT) => continue,
                 other => other?,
             };
-            if fstat(&below)?.st_dev != device {
-                return Err(Errno::EXDEV);
+            if depth == DEEPEST {
+                move_up(listing.as_fd(), &name, top, moved)?;
+                continue;
             }
-            empty(below, device)?;
-            gone(unlinkat(&listing, name.as_c_str(), UnlinkatFlags::RemoveDir))?;
-        } else {
-            gone(unlinkat(&listing, name.as_c_str(), UnlinkatFlags::NoRemoveDir))?;
+            empty(below, top, depth + 1, moved)?;
         }
+        gone(unlinkat(&listing, name.as_c_str(), flag))?;
     }
     Ok(())
+}
+
+/// Moves a directory to the top of the tree, under a name that is free there.
+fn move_up(from: BorrowedFd<'_>, name: &CStr, top: BorrowedFd<'_>, moved: &mut u32) -> nix::Result<()> {
+    loop {
+        *moved += 1;
+        match renameat(from, name, top, format!(".deep.{moved}").as_str()) {
+            Err(Errno::EEXIST | Errno::ENOTEMPTY | Errno::ENOTDIR) => {}
+            other => return gone(other),
+        }
+    }
 }
 
 fn is_directory(stat: &FileStat) -> bool {
@@ -226,6 +261,27 @@ mod tests {
         std::os::unix::fs::symlink(outside.path(), &link).unwrap();
         assert!(remove(&link).is_err());
         assert!(outside.path().exists());
+    }
+
+    #[test]
+    fn what_a_container_can_name_can_be_removed() {
+        let base = tempfile::tempdir().unwrap();
+        let tree = base.path().join("tree");
+        std::fs::create_dir_all(tree.join("closed/below")).unwrap();
+        std::fs::write(tree.join("closed/below/file"), "").unwrap();
+        std::fs::create_dir(tree.join(OsStr::from_bytes(b"not \xff UTF-8\n"))).unwrap();
+        std::fs::create_dir(tree.join(".deep.1")).unwrap();
+        for closed in ["closed/below", "closed"] {
+            std::fs::set_permissions(tree.join(closed), std::fs::Permissions::from_mode(0o000)).unwrap();
+        }
+        // Deeper than any path is long, and than descriptors are allowed.
+        let mut here = nix::fcntl::open(&tree, OFlag::O_DIRECTORY, Mode::empty()).unwrap();
+        for _ in 0..1100 {
+            nix::sys::stat::mkdirat(&here, "d", Mode::from_bits_truncate(0o755)).unwrap();
+            here = nix::fcntl::openat(&here, "d", OFlag::O_DIRECTORY, Mode::empty()).unwrap();
+        }
+        remove(&tree).unwrap();
+        assert!(!tree.exists());
     }
 
     #[test]

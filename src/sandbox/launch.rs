@@ -10,7 +10,7 @@ use std::time::Instant;
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::signal::{Signal, kill, killpg};
+use nix::sys::signal::{Signal, killpg};
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
 use nix::unistd::Pid;
 
@@ -24,9 +24,8 @@ use crate::recipe::machine::Machine;
 use crate::recipe::outcome::{Call, CallResult, End, OUTPUT_LIMIT, Seen};
 use crate::recipe::plan::{Op, Plan, Prepare};
 use crate::sandbox::group::Group;
-use crate::sandbox::observe;
 use crate::sandbox::program::{self, Ground};
-use crate::sandbox::teach;
+use crate::sandbox::{mark, observe, sweep, teach};
 
 /// What a process is launched on.
 #[derive(Debug)]
@@ -326,10 +325,10 @@ impl Process {
                 return self.wait();
             }
             if let Some(signal) = interrupts.as_mut().and_then(|interrupts| interrupts.take()) {
-                // The terminal has sent SIGINT to a program in the foreground already.
+                // The terminal has sent SIGINT and SIGQUIT to a program in the foreground already.
                 let handled = proc::catches(self.pid(), signal);
                 let signal = if handled { signal } else { libc::SIGKILL };
-                if !(handled && signal == libc::SIGINT) {
+                if !(handled && matches!(signal, libc::SIGINT | libc::SIGQUIT)) {
                     let _ = self.signal(signal);
                 }
             }
@@ -523,17 +522,32 @@ pub fn resolve(program: &str, root: Option<&Path>) -> String {
 }
 
 /// Kills what came out of a container that has ended and is still there: without a PID namespace of its own nobody
-/// ends the children of its first process. They have become ours, since rlab is their subreaper.
+/// ends the children of its first process. They have become ours, since rlab is their subreaper. `known` are the
+/// children that stay, with all that is below them.
 pub fn kill_strays(known: &[i32]) {
+    let strays = || proc::own_children().into_iter().filter(|pid| !known.contains(pid)).collect::<Vec<_>>();
     for _ in 0..8 {
-        let strays: Vec<i32> = proc::own_children().into_iter().filter(|pid| !known.contains(pid)).collect();
-        if strays.is_empty() {
+        let found = strays();
+        if found.is_empty() {
             return;
         }
-        for pid in strays {
-            let pid = Pid::from_raw(pid);
-            let _ = kill(pid, Signal::SIGKILL);
-            let _ = nix::sys::wait::waitpid(pid, None);
+        let below =
+            || strays().into_iter().flat_map(proc::descendants).filter(|pid| mark::lives(*pid)).collect();
+        sweep::end_all(below, |pid| mark::lives(pid) && is_below_us(pid, known));
+        for pid in found {
+            let _ = nix::sys::wait::waitpid(Pid::from_raw(pid), Some(WaitPidFlag::WNOHANG));
         }
     }
+}
+
+/// Whether a process is a descendant of ours, but not of a child that stays.
+fn is_below_us(mut pid: i32, known: &[i32]) -> bool {
+    let own = std::process::id() as i32;
+    while let Some(stat) = proc::stat(pid).filter(|_| !known.contains(&pid)) {
+        if stat.parent == own {
+            return true;
+        }
+        pid = stat.parent;
+    }
+    false
 }

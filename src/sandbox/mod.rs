@@ -3,8 +3,9 @@
 //! - [`machine`]: the facts about this machine.
 //! - [`place`]: the place in which rlab itself runs.
 //! - [`teach`]: what was refused, looked at, and told.
-//! - [`owner`]: whose things are whose: names that carry the owner's PID and start time, and collecting what a dead
-//!   owner left.
+//! - [`owner`]: whose things are whose: names that carry the owner's PID and start time. [`mark`]: the same for
+//!   processes.
+//! - [`collect`]: what a dead owner left is taken away. [`keeper`]: at once. [`sweep`]: ends processes for good.
 //! - [`rootfs`]: the container's file system: which tools, with which libraries.
 //! - [`standing`]: what stands on the host between two lines: the root directory and the control group.
 //! - [`group`]: the control group.
@@ -17,10 +18,13 @@
 //! - [`session`]: all of it together, for one session.
 //! - [`oneshot`]: one command under a recipe, nothing else (`rlab exec`).
 
+pub mod collect;
 pub mod group;
 pub mod jobs;
+pub mod keeper;
 pub mod launch;
 pub mod machine;
+pub mod mark;
 pub mod memory;
 pub mod observe;
 pub mod oneshot;
@@ -31,6 +35,7 @@ pub mod rootfs;
 pub mod session;
 pub mod shell;
 pub mod standing;
+pub mod sweep;
 pub mod teach;
 
 pub use session::Sandbox;

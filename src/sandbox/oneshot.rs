@@ -11,6 +11,8 @@ use crate::recipe::ingredient::Namespace;
 use crate::recipe::line::Command;
 use crate::recipe::outcome::{Call, End};
 use crate::recipe::plan::{At, Op, Plan, RootPlace};
+use crate::sandbox::collect::{Look, collect};
+use crate::sandbox::keeper::Keeper;
 use crate::sandbox::launch::{self, Base};
 use crate::sandbox::machine;
 use crate::sandbox::owner::{self, WorkDirectory};
@@ -68,6 +70,9 @@ pub fn run(recipe: &Recipe, command: &Command, before: Option<Before<'_>>) -> Re
         straight: before.is_none(),
         ..Ground::default()
     };
+    // What a PID namespace of its own would end with its first process, the keeper ends.
+    let ends_with_it = plan.clone.namespaces.contains(&Namespace::Pid);
+    let keeper = if ends_with_it { None } else { Keeper::post() };
     let program = ground.program.clone();
     let explain = |calls: &mut [Call]| {
         let root = place.as_ref().map(Place::path);
@@ -95,7 +100,7 @@ pub fn run(recipe: &Recipe, command: &Command, before: Option<Before<'_>>) -> Re
                 before(&calls);
             }
             // What a killed rlab left is collected while the program runs, so that nobody waits for it.
-            owner::collect(&machine);
+            collect(&machine, Look::AtTraces);
             let end = process.wait_or_pass_on(interrupts.as_mut())?;
             if straight {
                 process.tell_all(&mut calls);
@@ -104,8 +109,8 @@ pub fn run(recipe: &Recipe, command: &Command, before: Option<Before<'_>>) -> Re
             end
         }
     };
-    if !plan.clone.namespaces.contains(&Namespace::Pid) {
-        launch::kill_strays(&[]);
+    if !ends_with_it {
+        launch::kill_strays(&keeper.iter().map(Keeper::pid).collect::<Vec<_>>());
     }
     standing.group.remove_all(&mut Vec::new())?;
     Ok(Done { calls, end, notes: Vec::new() })

@@ -9,14 +9,10 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
 
 use crate::error::{Result, Trouble};
 use crate::kernel::call::quoted;
 use crate::kernel::{cgroup, proc, tree};
-use crate::recipe::ingredient::Resource;
-use crate::recipe::machine::Machine;
 use crate::sandbox::rootfs::call;
 use crate::sandbox::teach;
 
@@ -41,20 +37,23 @@ fn namespace_suffix() -> String {
     }
 }
 
+/// What follows the name of the group that bounds what a recipe does not.
+pub const CAPS: &str = ".caps";
+
 /// Whether a name is one of ours and its owner no longer lives. Names of another PID namespace are nobody's business
 /// here.
+pub fn is_dead(name: &str) -> bool {
+    owner_is_dead(name, &namespace_suffix())
+}
+
 fn owner_is_dead(name: &str, suffix: &str) -> bool {
     let Some(numbers) = name.strip_prefix("rlab.") else { return false };
-    let numbers = match suffix {
-        "" => numbers,
-        _ => match numbers.strip_suffix(suffix) {
-            Some(numbers) => numbers,
-            None => return false,
-        },
+    let Some(numbers) = numbers.strip_suffix(CAPS).unwrap_or(numbers).strip_suffix(suffix) else {
+        return false;
     };
     let Some((pid, start)) = numbers.split_once('.') else { return false };
     let (Ok(pid), Ok(start)) = (pid.parse::<i32>(), start.parse::<u64>()) else { return false };
-    proc::stat(pid).is_none_or(|stat| stat.start != start || stat.state == 'Z')
+    proc::stat(pid).is_none_or(|stat| stat.start != start || matches!(stat.state, 'Z' | 'X'))
 }
 
 /// The directory below which work directories are made.
@@ -71,18 +70,35 @@ pub struct WorkDirectory {
 
 impl WorkDirectory {
     /// Makes it, mode 0700. mkdir(2) refuses a name that is there already, a link too, so a hostile directory cannot
-    /// be slipped under us.
+    /// be slipped under us; and in a directory that others may write to, only the sticky bit keeps them from putting
+    /// another one in its place later.
     ///
     /// # Errors
-    /// What mkdir says: a full disk, a directory for temporary files that may not be written.
+    /// What mkdir says: a full disk, a directory for temporary files that may not be written, one that is not safe.
     pub fn make() -> Result<Self> {
         let base = base();
         let path = base.join(own_name());
+        let cannot = || Trouble::sandbox(format!("cannot make the work directory `{}`", path.display()));
+        if fs::metadata(&base).is_ok_and(|meta| others_may_rename(&meta)) {
+            return Err(cannot()
+                .because(format!(
+                    "whoever may write to `{}` could put another directory in its place",
+                    base.display()
+                ))
+                .hint(format!(
+                    "`chmod +t {}` mends it, or name a directory of your own with `TMPDIR=DIR`",
+                    base.display()
+                )));
+        }
         let made = fs::DirBuilder::new().mode(0o700).create(&path);
         let told = call("mkdir", format!("{}, 0700", quoted(&path.to_string_lossy())), &made);
-        made.map_err(|_| {
-            let what = format!("cannot make the work directory `{}`", path.display());
-            teach::told(Trouble::sandbox(what), &[told])
+        made.map_err(|error| match error.kind() {
+            // The name says our PID and when we started, so nobody made it by chance.
+            std::io::ErrorKind::AlreadyExists => cannot()
+                .because(&error)
+                .because("somebody has taken the name on purpose; what is there was not touched")
+                .hint("name a directory of your own for temporary files with `TMPDIR=DIR`"),
+            _ => teach::told(cannot(), &[told]),
         })?;
         Ok(Self { path })
     }
@@ -91,6 +107,13 @@ impl WorkDirectory {
     pub fn path(&self) -> &Path {
         &self.path
     }
+}
+
+/// Whether somebody else may rename what this user makes in a directory: where it has no sticky bit, its owner and, if
+/// it is open to the world, everyone.
+fn others_may_rename(base: &fs::Metadata) -> bool {
+    let own = [0, nix::unistd::geteuid().as_raw()].contains(&base.uid());
+    base.mode() & 0o1000 == 0 && (!own || base.mode() & 0o002 != 0)
 }
 
 impl Drop for WorkDirectory {
@@ -119,8 +142,24 @@ pub fn remove_tree(path: &Path) -> Result<()> {
     tree::remove(path).map_err(|errno| refused(errno.to_string()))
 }
 
-/// Removes an empty control group. For a few milliseconds after a kill the kernel still counts the dead, so EBUSY is
-/// asked again.
+/// A control group and the groups that were made in it by whoever was inside, deepest first.
+pub fn groups_below(path: &Path) -> Vec<PathBuf> {
+    let mut found = vec![path.to_owned()];
+    let mut next = 0;
+    while let Some(group) = found.get(next).cloned() {
+        let entries = fs::read_dir(&group).into_iter().flatten().flatten();
+        // The kernel makes no links there.
+        found.extend(
+            entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir())).map(|e| e.path()),
+        );
+        next += 1;
+    }
+    found.reverse();
+    found
+}
+
+/// Removes an empty control group, and what was made in it. For a few milliseconds after a kill the kernel still counts
+/// the dead, so EBUSY is asked again.
 ///
 /// # Errors
 /// EBUSY while something lives in it.
@@ -128,88 +167,35 @@ pub fn remove_group(path: &Path) -> nix::Result<()> {
     let deadline = Instant::now() + Duration::from_millis(500);
     let mut pause = Duration::from_micros(100);
     loop {
-        match fs::remove_dir(path).map_err(|error| Errno::from_raw(error.raw_os_error().unwrap_or(0))) {
-            Ok(()) | Err(Errno::ENOENT) => return Ok(()),
-            Err(Errno::EBUSY) if Instant::now() < deadline => {
+        match remove_directory(path) {
+            // Looked for only where the kernel says so: most groups have nothing in them.
+            Err(Errno::EBUSY | Errno::ENOTEMPTY) if Instant::now() < deadline => {
+                leave_group(path);
+                for below in groups_below(path) {
+                    let _ = remove_directory(&below);
+                }
                 std::thread::sleep(pause);
                 pause = (pause * 2).min(Duration::from_millis(20));
             }
-            Err(errno) => return Err(errno),
+            other => return other,
         }
     }
 }
 
-/// What [`collect`] took away.
-#[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize)]
-pub struct Collected {
-    /// Processes killed.
-    pub processes: Vec<i32>,
-    /// Control groups removed.
-    pub groups: Vec<String>,
-    /// Work directories removed.
-    pub directories: Vec<String>,
-    /// What could not be removed, and why.
-    pub left: Vec<String>,
-}
-
-/// Collects what rlabs that no longer live have left behind: processes, control groups, work directories.
-pub fn collect(machine: &Machine) -> Collected {
-    let suffix = namespace_suffix();
-    let mut collected = Collected::default();
-    let dead = |directory: &Path| -> Vec<PathBuf> {
-        let entries = fs::read_dir(directory).into_iter().flatten().flatten();
-        entries
-            .filter(|entry| owner_is_dead(&entry.file_name().to_string_lossy(), &suffix))
-            .map(|entry| entry.path())
-            .filter(|path| is_ours(path, machine.euid))
-            .collect()
-    };
-    let mut parents: Vec<&str> = Resource::ALL
-        .into_iter()
-        .filter_map(|resource| machine.cgroups.of(resource))
-        .map(|controller| controller.parent.as_str())
-        .collect();
-    parents.sort_unstable();
-    parents.dedup();
-    for group in parents.into_iter().flat_map(|parent| dead(Path::new(parent))) {
-        for pid in cgroup::members(&group).unwrap_or_default() {
-            if kill(Pid::from_raw(pid), Signal::SIGKILL).is_ok() {
-                collected.processes.push(pid);
-            }
-        }
-        let name = group.to_string_lossy().into_owned();
-        match remove_group(&group) {
-            Ok(()) => collected.groups.push(name),
-            Err(errno) => collected.left.push(format!("{name}: {errno}")),
-        }
+/// A learner may have moved rlab itself in.
+fn leave_group(path: &Path) {
+    let own = std::process::id();
+    if cgroup::members(path).is_ok_and(|members| members.contains(&(own as i32))) {
+        // What keeps it there is told by the removal.
+        let _ = fs::write(path.parent().unwrap_or(path).join("cgroup.procs"), own.to_string());
     }
-    for directory in dead(&base()) {
-        collected.processes.extend(kill_in(&directory));
-        let name = directory.to_string_lossy().into_owned();
-        match remove_tree(&directory) {
-            Ok(()) => collected.directories.push(name),
-            Err(trouble) => collected.left.push(format!("{name}: {}", trouble.causes.join(": "))),
-        }
+}
+
+fn remove_directory(path: &Path) -> nix::Result<()> {
+    match fs::remove_dir(path).map_err(|error| Errno::from_raw(error.raw_os_error().unwrap_or(0))) {
+        Err(Errno::ENOENT) => Ok(()),
+        other => other,
     }
-    collected
-}
-
-/// A real directory of the same user; a link or somebody else's directory of that name is not ours.
-fn is_ours(path: &Path, euid: u32) -> bool {
-    fs::symlink_metadata(path).is_ok_and(|meta| meta.is_dir() && meta.uid() == euid)
-}
-
-/// Kills the processes whose root lies in a work directory whose owner is dead: what a chroot without a PID namespace
-/// leaves.
-fn kill_in(directory: &Path) -> Vec<i32> {
-    let inside = |pid: &i32| {
-        proc::root_path(*pid).is_some_and(|root| root != "/" && Path::new(&root).starts_with(directory))
-    };
-    proc::all()
-        .into_iter()
-        .filter(inside)
-        .filter(|pid| kill(Pid::from_raw(*pid), Signal::SIGKILL).is_ok())
-        .collect()
 }
 
 #[cfg(test)]
@@ -229,16 +215,11 @@ mod tests {
     fn what_is_not_named_as_ours_is_left_alone() {
         for name in ["rlab", "rlab.1", "rlab.x.y", "rlab.1.2.3", "other.4194304.1", "rlab.4194304.1.99"] {
             assert!(!owner_is_dead(name, ""), "{name}");
+            assert!(!owner_is_dead(&format!("{name}.caps"), ""), "{name}.caps");
         }
+        assert!(owner_is_dead("rlab.4194304.1.caps", ""));
+        assert!(owner_is_dead("rlab.4194304.1.99.caps", ".99"));
         assert!(!owner_is_dead("rlab.4194304.1", ".99"));
         assert!(owner_is_dead("rlab.4194304.1.99", ".99"));
-    }
-
-    #[test]
-    fn a_link_with_our_name_is_not_ours() {
-        let base = tempfile::tempdir().unwrap();
-        let link = base.path().join("rlab.4194304.1");
-        std::os::unix::fs::symlink("/etc", &link).unwrap();
-        assert!(!is_ours(&link, 0));
     }
 }

@@ -10,6 +10,7 @@ use crate::kernel::proc;
 use crate::recipe::capability;
 use crate::recipe::ingredient::Namespace;
 use crate::recipe::plan::{At, Op, Plan};
+use crate::sandbox::mark::Mark;
 use crate::sandbox::rootfs::Manifest;
 
 /// The root directory, opened as a place.
@@ -63,6 +64,7 @@ pub fn compile(plan: &Plan, ground: &Ground<'_>) -> Program {
             compiler.push(Syscall::controlling_terminal(input));
         }
     }
+    compiler.push(Mark::own().set());
     for op in &plan.child {
         compiler.operation(op);
     }

@@ -11,13 +11,15 @@ use crate::recipe::line::Command;
 use crate::recipe::machine::Machine;
 use crate::recipe::outcome::{Call, Composed, End, HostState, Job, LimitSeen, Outcome, Peek, Place, Seen};
 use crate::recipe::plan::{Plan, RootPlace};
+use crate::sandbox::collect::Look;
 use crate::sandbox::jobs::{self, Jobs};
+use crate::sandbox::keeper::Keeper;
 use crate::sandbox::launch::{self, Base, Capture, Launched, Output, Process, Supervised};
 use crate::sandbox::memory::Watch;
 use crate::sandbox::program::Ground;
 use crate::sandbox::standing::Standing;
 use crate::sandbox::teach::{self, Case};
-use crate::sandbox::{group, machine, observe, owner};
+use crate::sandbox::{collect, group, machine, observe};
 
 /// What happens while a command runs.
 #[derive(Debug)]
@@ -41,6 +43,8 @@ pub struct Sandbox {
     collected: bool,
     interrupts: Option<Interrupts>,
     pub(super) ending: Option<i32>,
+    // Last: until then there is something to keep.
+    keeper: Option<Keeper>,
 }
 
 impl Sandbox {
@@ -55,10 +59,11 @@ impl Sandbox {
             collected: false,
             interrupts: Interrupts::listen().ok(),
             ending: None,
+            keeper: None,
         }
     }
 
-    /// The signal that asks this session to end, if one has come: SIGTERM or SIGHUP at any time, and from then on;
+    /// The signal that asks this session to end, if one has come: SIGQUIT, SIGTERM or SIGHUP at any time, and from then on;
     /// SIGINT while no command ran that it could have meant, once.
     pub fn ending(&mut self) -> Option<i32> {
         let pending = self.interrupts.as_mut().and_then(Interrupts::take);
@@ -82,18 +87,28 @@ impl Sandbox {
         self.standing.root().map(std::path::Path::to_owned)
     }
 
+    /// Before the first thing that could be left behind: what others have left is collected, and a keeper is posted.
+    pub(super) fn begin(&mut self) {
+        if !std::mem::replace(&mut self.collected, true) {
+            collect::collect(&self.machine, Look::Everywhere);
+            self.keeper = Keeper::post();
+        }
+    }
+
     /// Makes what stands on the host agree with the recipe.
     ///
     /// # Errors
     /// What could not be built, made or removed.
     pub fn compose(&mut self, recipe: &Recipe) -> Result<Composed> {
-        if !self.collected {
-            self.collected = true;
-            owner::collect(&self.machine);
-        }
+        self.begin();
         let nothing = Command { argv: vec!["true".to_owned()], text: "true".to_owned() };
         let plan = Plan::new(recipe, &nothing, &self.machine, RootPlace::Directory)?;
         self.standing.agree(recipe, &plan.prepare, &self.machine)
+    }
+
+    /// The children that stay: the background containers and the keeper.
+    pub(super) fn known(&self) -> Vec<i32> {
+        self.jobs.pids().into_iter().chain(self.keeper.iter().map(Keeper::pid)).collect()
     }
 
     pub(super) fn plan(&self, recipe: &Recipe, command: &Command) -> Result<Plan> {
@@ -131,6 +146,7 @@ impl Sandbox {
     /// # Errors
     /// What rlab itself could not do. A refused call of the new process is an outcome.
     pub fn run(&mut self, recipe: &Recipe, command: &Command, live: Listener<'_>) -> Result<Outcome> {
+        self.begin();
         let plan = self.plan(recipe, command)?;
         self.supervised(recipe, command, &plan, Place::Inside, None, live)
     }
@@ -140,6 +156,7 @@ impl Sandbox {
     /// # Errors
     /// What rlab itself could not do.
     pub fn host(&mut self, script: &str, live: Listener<'_>) -> Result<Outcome> {
+        self.begin();
         let command = Command {
             argv: vec!["/bin/sh".to_owned(), "-c".to_owned(), script.to_owned()],
             text: script.to_owned(),
@@ -196,7 +213,7 @@ impl Sandbox {
                 let done = process.supervise(capture, self.interrupts.as_mut(), &mut sink)?;
                 self.ending = self.ending.or(done.interrupted.filter(|signal| *signal != libc::SIGINT));
                 if inside {
-                    launch::kill_strays(&self.jobs.pids());
+                    launch::kill_strays(&self.known());
                 }
                 done
             }
@@ -235,6 +252,7 @@ impl Sandbox {
     /// # Errors
     /// What rlab itself could not do.
     pub fn stay(&mut self, recipe: &Recipe, command: &Command) -> Result<Outcome> {
+        self.begin();
         let plan = self.plan(recipe, command)?;
         let (output, ends) = jobs::output_file()?;
         let mut ground = self.ground(recipe, command);
@@ -304,7 +322,7 @@ impl Sandbox {
     pub fn kill(&mut self, job: u32, signal: i32) -> Result<Outcome> {
         let ended = self.jobs.signal(job, signal)?;
         if ended.end != End::Running {
-            launch::kill_strays(&self.jobs.pids());
+            launch::kill_strays(&self.known());
         }
         Ok(Outcome {
             place: Place::Inside,
@@ -328,8 +346,8 @@ impl Sandbox {
     /// # Errors
     /// None today; the signature leaves room for a machine whose /proc is closed.
     pub fn host_state(&mut self) -> Result<HostState> {
-        let jobs = self.jobs.pids();
-        let strays = proc::own_children().into_iter().filter(|pid| !jobs.contains(pid));
+        let known = self.known();
+        let strays = proc::own_children().into_iter().filter(|pid| !known.contains(pid));
         Ok(HostState {
             mounts: observe::host_mounts(),
             hostname: nix::unistd::gethostname()
@@ -359,7 +377,7 @@ impl Default for Sandbox {
 impl Drop for Sandbox {
     fn drop(&mut self) {
         self.jobs.end_all();
-        launch::kill_strays(&[]);
+        launch::kill_strays(&self.keeper.iter().map(Keeper::pid).collect::<Vec<_>>());
     }
 }
 

@@ -15,6 +15,7 @@ impl Sandbox {
     /// # Errors
     /// No terminal, or what rlab itself could not do.
     pub fn shell(&mut self, recipe: &Recipe) -> Result<Outcome> {
+        self.begin();
         let command = Command { argv: vec!["sh".to_owned()], text: "shell".to_owned() };
         let mut relay = Relay::new().map_err(|errno| {
             Trouble::usage("`shell` needs a terminal")
@@ -34,7 +35,7 @@ impl Sandbox {
         if let Some(process) = launched.process.as_mut() {
             (end, seen) = self.attended(process, &mut relay, &mut calls)?;
             millis = process.millis();
-            launch::kill_strays(&self.jobs.pids());
+            launch::kill_strays(&self.known());
         }
         self.explain(&mut calls, recipe, &plan, &program);
         let killed = killed(end, launched.process.as_ref());

@@ -24,11 +24,15 @@ fn inside(screen: &mut Screen, line: &str) -> String {
     screen.since()
 }
 
-/// The PID of the shell on the host: it is the only child of the session.
+/// The PID of the shell on the host: it is the only child of the session beside the keeper.
 fn shell_of(screen: &Screen) -> i32 {
     let pid = screen.pid();
     let children = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap();
-    children.trim().parse().unwrap_or_else(|_| panic!("the children are {children:?}"))
+    let is_keeper = |child: &&str| {
+        std::fs::read_to_string(format!("/proc/{child}/comm")).is_ok_and(|name| name == "keeper\n")
+    };
+    let shells: Vec<&str> = children.split_whitespace().filter(|child| !is_keeper(child)).collect();
+    shells.concat().parse().unwrap_or_else(|_| panic!("the children are {children:?}"))
 }
 
 #[test]

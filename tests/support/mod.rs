@@ -7,6 +7,7 @@ pub(crate) mod screen;
 mod window;
 
 use std::io::Write;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
@@ -99,10 +100,19 @@ pub(crate) fn snapshots(suffix: &str) -> insta::Settings {
     settings
 }
 
-/// What a run of rlab has left on the machine: control groups and directories with the name of its PID, processes
-/// whose root is such a directory. Other rlabs may be at work at the same time, so only this one is asked for.
+/// What a run of rlab has left on the machine: control groups and directories with the name of its PID, mounts,
+/// processes. Other rlabs may be at work at the same time, so only this one is asked for.
 pub(crate) fn left_by(pid: u32) -> Vec<String> {
     let name = format!("rlab.{pid}.");
+    // In a PID namespace of its own the namespace is part of the name.
+    let namespace = std::fs::metadata("/proc/self/ns/pid").unwrap().ino();
+    let is_one = |found: &str| {
+        let rest = found.strip_prefix(&name).map(|rest| rest.strip_suffix(".caps").unwrap_or(rest));
+        rest.is_some_and(|rest| match rest.split_once('.') {
+            None => namespace == 0xEFFF_FFFC,
+            Some((_, of)) => of == namespace.to_string(),
+        })
+    };
     let mountinfo = std::fs::read_to_string("/proc/self/mountinfo").unwrap();
     let groups = mountinfo
         .lines()
@@ -112,10 +122,11 @@ pub(crate) fn left_by(pid: u32) -> Vec<String> {
         .map(PathBuf::from)
         .chain([std::env::temp_dir()])
         .flat_map(|directory| std::fs::read_dir(directory).into_iter().flatten().flatten())
-        .filter(|entry| entry.file_name().to_string_lossy().starts_with(&name))
+        .filter(|entry| is_one(&entry.file_name().to_string_lossy()))
         .map(|entry| entry.path().display().to_string())
         .collect();
     left.extend(mountinfo.lines().filter(|line| line.contains(&name)).map(str::to_owned));
+    left.extend(marked_by(pid));
     for entry in std::fs::read_dir("/proc").unwrap().flatten() {
         let root = std::fs::read_link(entry.path().join("root")).unwrap_or_default();
         if root.to_string_lossy().contains(&name) {
@@ -123,6 +134,22 @@ pub(crate) fn left_by(pid: u32) -> Vec<String> {
         }
     }
     left
+}
+
+/// The processes that came out of a run of rlab, by their mark: 22 bits of the realtime limit are its PID.
+pub(crate) fn marked_by(pid: u32) -> Vec<String> {
+    let entries = std::fs::read_dir("/proc").unwrap().flatten();
+    let is_one = |path: &Path| {
+        let limits = std::fs::read_to_string(path.join("limits")).ok()?;
+        let line = limits.lines().find_map(|line| line.strip_prefix("Max realtime timeout"))?;
+        let mut fields = line.split_whitespace();
+        let (soft, hard): (u64, u64) = (fields.next()?.parse().ok()?, fields.next()?.parse().ok()?);
+        let stat = std::fs::read_to_string(path.join("stat")).ok()?;
+        let alive = !stat.rsplit_once(')')?.1.starts_with(" Z");
+        (hard >> 32 == 0x524c_4142 && soft & 0x3f_ffff == u64::from(pid) && alive).then_some(())
+    };
+    let found = entries.map(|entry| entry.path()).filter(|path| is_one(path).is_some());
+    found.map(|path| format!("process {}", path.display())).collect()
 }
 
 /// Runs it with these words, and holds that it leaves nothing on the machine.
