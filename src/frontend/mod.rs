@@ -44,17 +44,19 @@ pub fn main(cli: Cli) -> u8 {
 fn run(cli: Cli, terminal: &mut Terminal) -> Result<u8> {
     let Cli { mode, global } = cli;
     let exit = match mode {
-        None => repl::run(&Begin::Resume, shelf(&global)?, &mut Real::default(), terminal)?,
+        None => repl::run(&Begin::Resume, shelf(&global, terminal)?, &mut Real::default(), terminal)?,
         Some(Mode::Start { at, masked }) => {
             terminal.mask(masked);
-            repl::run(&Begin::At(at), shelf(&global)?, &mut Real::default(), terminal)?
+            repl::run(&Begin::At(at), shelf(&global, terminal)?, &mut Real::default(), terminal)?
         }
         Some(Mode::Play { masked }) => {
             terminal.mask(masked);
-            repl::run(&Begin::Play, shelf(&global)?, &mut Real::default(), terminal)?
+            repl::run(&Begin::Play, shelf(&global, terminal)?, &mut Real::default(), terminal)?
         }
         Some(Mode::List { format }) => labs::list(format, &course(global.labs.as_deref())?, terminal),
-        Some(Mode::Run(args)) => script::run(&args, shelf(&global)?, &mut Real::default(), terminal)?,
+        Some(Mode::Run(args)) => {
+            script::run(&args, shelf(&global, terminal)?, &mut Real::default(), terminal)?
+        }
         Some(Mode::Exec(args)) => return exec::run(&args, terminal),
         Some(Mode::Doctor { format }) => {
             doctor::run(format, &course(global.labs.as_deref())?, &mut Real::default(), terminal)?
@@ -67,6 +69,10 @@ fn run(cli: Cli, terminal: &mut Terminal) -> Result<u8> {
     Ok(exit as u8)
 }
 
-fn shelf(global: &Global) -> Result<Box<dyn Shelf>> {
-    Ok(Box::new(CourseShelf(course(global.labs.as_deref())?)))
+fn shelf(global: &Global, terminal: &mut Terminal) -> Result<Box<dyn Shelf>> {
+    let course = course(global.labs.as_deref())?;
+    if global.trust {
+        labs::show_trusted(&course, terminal);
+    }
+    Ok(Box::new(CourseShelf { course, trusted: global.trust }))
 }
