@@ -3,20 +3,26 @@
 use crate::cli::Format;
 use crate::error::{Exit, Result, Trouble};
 use crate::frontend::terminal::Terminal;
+use crate::frontend::world::Real;
 use crate::lab::course::Course;
 use crate::lab::file::Need;
 use crate::render::doctor::Doctor;
 use crate::session::world::World;
 
-/// Tries everything. Exit status 3 where a lab cannot run.
+/// Tries everything. Exit status 3 where a lab cannot run, 130 where a signal came before all was tried.
 ///
 /// # Errors
 /// None of its own: what fails is what it tells.
-pub fn run(format: Format, course: &Course, world: &mut dyn World, terminal: &mut Terminal) -> Result<Exit> {
+pub fn run(format: Format, course: &Course, world: &mut Real, terminal: &mut Terminal) -> Result<Exit> {
     let mut doctor = Doctor::new(world.machine());
     doctor.environment = environment(world);
     for need in Need::ALL {
-        doctor.tried(need, &world.can(need).map_err(reason));
+        let found = world.can(need).map_err(reason);
+        // What was interrupted has no verdict.
+        if world.ending().is_some() || world.interrupted() {
+            return Ok(Exit::Interrupted);
+        }
+        doctor.tried(need, &found);
     }
     for entry in course.entries() {
         match course.lab(entry.id()) {

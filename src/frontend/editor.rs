@@ -1,55 +1,137 @@
-//! The line editor: prompt, ghost text, completion, and lines that go on while a quote is open.
+//! The line editor: prompt, ghost text, completion, colours, and lines that go on while a quote is open.
 
 use std::borrow::Cow;
+use std::cell::{Cell, RefCell};
+use std::io::ErrorKind;
 
-use rustyline::completion::Completer;
-use rustyline::highlight::Highlighter;
+use rustyline::completion::{Completer, Pair};
+use rustyline::config::Configurer;
+use rustyline::error::ReadlineError;
+use rustyline::highlight::{CmdKind, Highlighter};
 use rustyline::hint::{Hint, Hinter};
-use rustyline::history::FileHistory;
+use rustyline::history::{History, MemHistory};
 use rustyline::validate::{ValidationContext, ValidationResult, Validator};
 use rustyline::{CompletionType, Config, Context, Editor, Helper};
 
 use crate::error::{Result, Trouble};
-use crate::frontend::words::{Known, candidates};
-
-/// Bold cyan, readable on light and dark.
-pub const PROMPT_COLOR: &str = "\x1b[1;36m";
-/// Dim.
-const GHOST_COLOR: &str = "\x1b[2m";
-/// Back to plain.
-pub const RESET: &str = "\x1b[0m";
+use crate::frontend::colors::{colored, is_colored};
+use crate::frontend::history::{ENTRIES, worth};
+use crate::frontend::keys;
+use crate::frontend::known::Known;
+use crate::frontend::words::candidates;
+use crate::recipe::line::LONGEST;
+use crate::render::document::{Look, Role, painted};
 
 /// What the editor knows about the walk, renewed before each line.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Guide {
     /// The line that an empty one stands for.
     pub suggestion: Option<String>,
     /// Words to complete.
     pub known: Known,
-    /// Whether to colour.
-    pub color: bool,
+    /// How the terminal shows things.
+    pub look: Look,
+    /// The line as it was at the last key, and whether it has become longer than any line may be.
+    last: RefCell<String>,
+    too_long: Cell<bool>,
 }
 
-/// The editor with its guide.
-pub type LineEditor = Editor<Guide, FileHistory>;
+/// What came of reading a line.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Read {
+    /// A line; several where a quote was open, or where they were pasted.
+    Line(String),
+    /// Ctrl-C took it back.
+    Cleared,
+    /// Ctrl-D, or the terminal has gone.
+    End,
+    /// It was longer than [`LONGEST`], and is gone.
+    TooLong,
+    /// A byte that is no text came in. What was typed before it stands in the next line.
+    NotText,
+}
 
-/// Makes the editor.
-///
-/// # Errors
-/// The terminal cannot be set up.
-pub fn editor(color: bool) -> Result<LineEditor> {
-    let config = Config::builder()
-        .completion_type(CompletionType::List)
-        .auto_add_history(false)
-        .bracketed_paste(true)
-        .build();
-    let mut editor = Editor::with_config(config).map_err(|error| {
-        Trouble::sandbox("the terminal cannot be used")
-            .because(error)
-            .hint("pipe the lines into `rlab` instead")
-    })?;
-    editor.set_helper(Some(Guide { color, ..Guide::default() }));
-    Ok(editor)
+/// The editor with its guide and its history.
+pub struct LineEditor {
+    editor: Editor<Guide, MemHistory>,
+    /// What the next line begins with.
+    kept: String,
+    pastes: bool,
+}
+
+impl LineEditor {
+    /// Makes the editor, with the lines of earlier sessions.
+    ///
+    /// # Errors
+    /// The terminal cannot be set up.
+    pub fn new(guide: Guide, earlier: Vec<String>) -> Result<Self> {
+        let cannot = |error| {
+            Trouble::sandbox("the terminal cannot be used")
+                .because(error)
+                .hint("pipe the lines into `rlab` instead")
+        };
+        let config = Config::builder()
+            .completion_type(CompletionType::List)
+            .auto_add_history(false)
+            .max_history_size(ENTRIES)
+            .map_err(cannot)?
+            .build();
+        let mut history = MemHistory::with_config(&config);
+        for entry in earlier {
+            history.add_owned(entry).map_err(cannot)?;
+        }
+        let mut editor = Editor::with_history(config, history).map_err(cannot)?;
+        editor.set_helper(Some(guide));
+        Ok(Self { editor, kept: String::new(), pastes: true })
+    }
+
+    /// What the editor knows.
+    pub fn guide(&mut self) -> Option<&mut Guide> {
+        self.editor.helper_mut()
+    }
+
+    /// Whether the editor tells the terminal that it takes pastes apart from keys; not where that is told already. Says
+    /// whether this was new.
+    pub fn tell_pastes(&mut self, tell: bool) -> bool {
+        self.editor.enable_bracketed_paste(tell);
+        std::mem::replace(&mut self.pastes, tell) != tell
+    }
+
+    /// Reads a line.
+    ///
+    /// # Errors
+    /// The terminal cannot be read.
+    pub fn read(&mut self, prompt: &str) -> Result<Read> {
+        let kept = std::mem::take(&mut self.kept);
+        let line = match kept.is_empty() {
+            true => self.editor.readline(prompt),
+            false => self.editor.readline_with_initial(prompt, (&kept, "")),
+        };
+        let noted = self.guide().map(|guide| (guide.too_long.take(), guide.last.take()));
+        let (too_long, last) = noted.unwrap_or_default();
+        match line {
+            Ok(text) => Ok(Read::Line(text)),
+            // Ctrl-C takes the line back, as in a shell.
+            Err(ReadlineError::Interrupted | ReadlineError::Signal(_)) => Ok(Read::Cleared),
+            Err(ReadlineError::Eof) => Ok(Read::End),
+            Err(_) if too_long => {
+                keys::wait(true);
+                keys::discard();
+                Ok(Read::TooLong)
+            }
+            Err(ReadlineError::Io(error)) if error.kind() == ErrorKind::InvalidData => {
+                keys::discard();
+                self.kept = last;
+                Ok(Read::NotText)
+            }
+            Err(error) => Err(Trouble::sandbox("the terminal cannot be read").because(error)),
+        }
+    }
+
+    /// Takes a line into the history; says whether it is a new one, worth keeping.
+    pub fn remember(&mut self, line: &str) -> bool {
+        worth(line) && self.editor.add_history_entry(line).unwrap_or(false)
+    }
 }
 
 /// Whether a quote is still open at the end of the text, as sh(1) reads it. A comment has no quotes.
@@ -94,27 +176,58 @@ impl Hint for Ghost {
 }
 
 impl Guide {
+    /// A guide for a terminal that shows things so.
+    pub fn new(known: Known, look: Look) -> Self {
+        Self { known, look, ..Self::default() }
+    }
+
     fn ghost(&self, line: &str) -> Option<Ghost> {
         let rest = self.suggestion.as_deref()?.strip_prefix(line).filter(|rest| !rest.is_empty())?.to_owned();
-        // Without colour a ghost would look like a line that is typed already.
-        let shown = if self.color { rest.clone() } else { format!("[{rest}]") };
+        let shown = shown_ghost(&rest, self.look);
         Some(Ghost { rest, shown })
     }
+
+    /// Notes the line at each key. One that grows without end is no longer read: drawing it anew for each key would
+    /// take minutes, and it could not be run.
+    fn note(&self, line: &str) {
+        let mut last = self.last.borrow_mut();
+        last.clear();
+        if line.len() <= LONGEST {
+            last.push_str(line);
+        } else if !self.too_long.replace(true) {
+            keys::wait(false);
+        }
+    }
+}
+
+/// A ghost as it is shown. Without colour it would look like a line that is typed already.
+pub fn shown_ghost(rest: &str, look: Look) -> String {
+    if look.color { rest.to_owned() } else { format!("[{rest}]") }
 }
 
 impl Hinter for Guide {
     type Hint = Ghost;
 
     fn hint(&self, line: &str, pos: usize, _: &Context<'_>) -> Option<Ghost> {
+        self.note(line);
         self.ghost(line).filter(|_| pos == line.len())
     }
 }
 
 impl Completer for Guide {
-    type Candidate = String;
+    type Candidate = Pair;
 
-    fn complete(&self, line: &str, pos: usize, _: &Context<'_>) -> rustyline::Result<(usize, Vec<String>)> {
-        Ok(candidates(line.get(..pos).unwrap_or(line), &self.known))
+    fn complete(&self, line: &str, pos: usize, _: &Context<'_>) -> rustyline::Result<(usize, Vec<Pair>)> {
+        let found = candidates(line.get(..pos).unwrap_or(line), &self.known);
+        let one = found.found.len() == 1;
+        let pairs = found.found.into_iter().map(|(display, mut replacement)| {
+            // The only one is complete, unless more belongs to it.
+            if one && !replacement.ends_with(['/', '=', ':']) {
+                replacement.push(' ');
+            }
+            Pair { display, replacement }
+        });
+        Ok((found.start, pairs.collect()))
     }
 }
 
@@ -128,18 +241,27 @@ impl Validator for Guide {
 }
 
 impl Highlighter for Guide {
-    fn highlight_prompt<'b, 's: 'b, 'p: 'b>(&'s self, prompt: &'p str, _: bool) -> Cow<'b, str> {
-        match self.color {
-            true => Cow::Owned(format!("{PROMPT_COLOR}{prompt}{RESET}")),
-            false => Cow::Borrowed(prompt),
+    fn highlight<'l>(&self, line: &'l str, pos: usize) -> Cow<'l, str> {
+        if line.len() > LONGEST {
+            return Cow::Owned(format!("({} bytes)", line.len()));
+        }
+        match is_colored(line, self.look) {
+            true => Cow::Owned(colored(line, pos, &self.known, self.look)),
+            false => Cow::Borrowed(line),
         }
     }
 
+    fn highlight_prompt<'b, 's: 'b, 'p: 'b>(&'s self, prompt: &'p str, _: bool) -> Cow<'b, str> {
+        Cow::Owned(painted(Role::Prompt, prompt, &self.look))
+    }
+
     fn highlight_hint<'h>(&self, hint: &'h str) -> Cow<'h, str> {
-        match self.color {
-            true => Cow::Owned(format!("{GHOST_COLOR}{hint}{RESET}")),
-            false => Cow::Borrowed(hint),
-        }
+        Cow::Owned(painted(Role::Dim, hint, &self.look))
+    }
+
+    fn highlight_char(&self, line: &str, _: usize, kind: CmdKind) -> bool {
+        // What a letter does to the colour of its word shows at once; moving about changes no colour.
+        kind != CmdKind::MoveCursor && is_colored(line, self.look)
     }
 }
 
@@ -149,12 +271,13 @@ mod tests {
 
     #[test]
     fn the_ghost_is_what_is_left_to_type() {
-        let mut guide = Guide { suggestion: Some("ps -A".to_owned()), color: true, ..Guide::default() };
+        let look = Look { color: true, ..Look::default() };
+        let mut guide = Guide { suggestion: Some("ps -A".to_owned()), look, ..Guide::default() };
         let ghost = |guide: &Guide, line| guide.ghost(line).map(|g| (g.rest, g.shown));
         assert_eq!(ghost(&guide, "ps"), Some((" -A".to_owned(), " -A".to_owned())));
         assert_eq!(ghost(&guide, "ps -A"), None);
         assert_eq!(ghost(&guide, "ls"), None);
-        guide.color = false;
+        guide.look.color = false;
         assert_eq!(ghost(&guide, ""), Some(("ps -A".to_owned(), "[ps -A]".to_owned())));
     }
 
@@ -167,5 +290,16 @@ mod tests {
         {
             assert!(!open_quote(whole), "{whole:?}");
         }
+    }
+
+    #[test]
+    fn the_only_candidate_is_finished() {
+        let guide = Guide::default();
+        let history = MemHistory::new();
+        let complete = |line: &str| guide.complete(line, line.len(), &Context::new(&history)).unwrap().1;
+        let texts = |line: &str| complete(line).into_iter().map(|pair| pair.replacement).collect::<Vec<_>>();
+        assert_eq!(texts("pivot_r"), ["pivot_root "]);
+        assert_eq!(texts("cgroup mem"), ["cgroup mem".replace("cgroup mem", "memory.max=")]);
+        assert_eq!(texts("unshare --mo"), ["--mount", "--mount-proc"]);
     }
 }

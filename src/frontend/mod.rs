@@ -2,26 +2,40 @@
 //!
 //! - [`terminal`]: the one writer, and what the terminal can show.
 //! - [`world`]: the sandbox as the walk sees it.
-//! - [`repl`]: a learner at a terminal, or lines from a pipe; [`editor`] and [`words`] help to type them.
+//! - [`repl`]: a learner at a terminal; [`greeting`] is the first and the last that they read, [`verdict`] what the machine
+//!   can do. [`lines`]: lines that nobody edits here, from a pipe or a plain terminal.
+//! - [`editor`]: the line editor. [`typed`] takes apart what was typed so far, [`words`] completes it and [`colors`]
+//!   colours it with what is [`known`]; [`history`] keeps it; [`pasted`] is for several lines at once.
+//! - [`keys`], [`signals`]: what comes while rlab waits.
 //! - [`script`]: `rlab run`. [`exec`]: `rlab exec`. [`doctor`]: `rlab doctor`. [`clean`]: `rlab clean`.
 //! - [`progress`]: `rlab progress`.
 //! - [`labs`]: labs as files: `--labs`, `rlab list`, `rlab check`, `rlab new`.
-//! - [`signals`]: what ends a session while it waits.
 //! - [`state`]: what is kept between sessions.
 
 pub mod clean;
+pub mod colors;
 pub mod doctor;
 pub mod editor;
 pub mod exec;
+pub mod greeting;
+pub mod history;
+pub mod keys;
+pub mod known;
 pub mod labs;
+pub mod lines;
+pub mod pasted;
 pub mod progress;
 pub mod repl;
 pub mod script;
 pub mod signals;
 pub mod state;
 pub mod terminal;
+pub mod typed;
+pub mod verdict;
 pub mod words;
 pub mod world;
+
+use std::rc::Rc;
 
 use crate::cli::{Cli, Global, Mode};
 use crate::error::Result;
@@ -43,19 +57,20 @@ pub fn main(cli: Cli) -> u8 {
 /// The table of modes.
 fn run(cli: Cli, terminal: &mut Terminal) -> Result<u8> {
     let Cli { mode, global } = cli;
+    let labs = global.labs.as_deref();
     let exit = match mode {
-        None => repl::run(&Begin::Resume, shelf(&global, terminal)?, &mut Real::default(), terminal)?,
+        None => repl::run(&Begin::Resume, shelf(&global)?, labs, &mut Real::default(), terminal)?,
         Some(Mode::Start { at, masked }) => {
             terminal.mask(masked);
-            repl::run(&Begin::At(at), shelf(&global, terminal)?, &mut Real::default(), terminal)?
+            repl::run(&Begin::At(at), shelf(&global)?, labs, &mut Real::default(), terminal)?
         }
         Some(Mode::Play { masked }) => {
             terminal.mask(masked);
-            repl::run(&Begin::Play, shelf(&global, terminal)?, &mut Real::default(), terminal)?
+            repl::run(&Begin::Play, shelf(&global)?, labs, &mut Real::default(), terminal)?
         }
         Some(Mode::List { format }) => labs::list(format, &course(global.labs.as_deref())?, terminal),
         Some(Mode::Run(args)) => {
-            script::run(&args, shelf(&global, terminal)?, &mut Real::default(), terminal)?
+            script::run(&args, Box::new(shelf(&global)?), &mut Real::default(), terminal)?
         }
         Some(Mode::Exec(args)) => return exec::run(&args, terminal),
         Some(Mode::Doctor { format }) => {
@@ -69,10 +84,6 @@ fn run(cli: Cli, terminal: &mut Terminal) -> Result<u8> {
     Ok(exit as u8)
 }
 
-fn shelf(global: &Global, terminal: &mut Terminal) -> Result<Box<dyn Shelf>> {
-    let course = course(global.labs.as_deref())?;
-    if global.trust {
-        labs::show_trusted(&course, terminal);
-    }
-    Ok(Box::new(CourseShelf { course, trusted: global.trust }))
+fn shelf(global: &Global) -> Result<Rc<dyn Shelf>> {
+    Ok(Rc::new(CourseShelf(course(global.labs.as_deref())?)))
 }

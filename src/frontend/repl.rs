@@ -1,42 +1,41 @@
-//! The REPL: lines from a learner at a terminal, or from a pipe without a prompt.
+//! The REPL: lines from a learner at a terminal.
+//!
+//! The first prompt is on the screen before anything else is made ready: the editor, the history and the facts about the
+//! machine wait until the learner reads.
 
-use std::fs::File;
-use std::io::{BufRead, BufReader, IsTerminal, Read};
+use std::io::IsTerminal;
 use std::os::fd::AsFd;
-use std::path::PathBuf;
-
-use rustyline::error::ReadlineError;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use crate::error::{Exit, Result, Trouble};
-use crate::frontend::editor::{LineEditor, PROMPT_COLOR, RESET, editor, open_quote};
-use crate::frontend::signals::{wait_for, watched};
+use crate::frontend::editor::{Guide, LineEditor, Read, shown_ghost};
+use crate::frontend::greeting::{goodbye, greeting};
+use crate::frontend::keys::OneByOne;
+use crate::frontend::known::Known;
+use crate::frontend::signals::{Came, wait_for};
 use crate::frontend::state::{Found, Saved, State};
 use crate::frontend::terminal::Terminal;
-use crate::frontend::words::Known;
+use crate::frontend::verdict::Verdict;
 use crate::frontend::world::Real;
-use crate::recipe::compose::RootChange;
-use crate::render::document::{Line, Look, Sign, Text};
-use crate::render::markdown::markdown;
+use crate::frontend::{history, pasted};
+use crate::recipe::line::LONGEST;
+use crate::render::document::{Look, Role, Sign, painted};
 use crate::render::teller::Teller;
+use crate::render::wrap;
 use crate::session::event::Event;
-use crate::session::progress::Progress;
 use crate::session::shelf::Shelf;
 use crate::session::walk::{Flow, Walk};
 use crate::session::world::World as _;
 
-/// Bytes of one line from a pipe; the grammar refuses longer ones, so no more is kept.
-const LINE_LIMIT: u64 = (64 << 10) + 2;
-
 /// Ctrl-C.
-const SIGINT: i32 = 2;
+pub(super) const SIGINT: i32 = 2;
 
-/// What a newcomer reads.
-const WELCOME: [&str; 4] = [
-    "**rlab**: what a container is made of, one kernel primitive at a time.",
-    "Each line is carried out for real by the kernel of this machine, and cleaned up after.",
-    "It is a glass box, not a security boundary.",
-    "**Press Enter** to run the line shown in grey. `help` lists the words, Ctrl-D leaves.",
-];
+/// From here on a terminal takes pastes apart from keys, and from there on no more.
+const PASTES: [&str; 2] = ["\x1b[?2004h", "\x1b[?2004l"];
+
+/// Milliseconds without a key after which the learner reads, and there is time for something else.
+const READING: u16 = 100;
 
 /// Where a session begins.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,32 +49,39 @@ pub enum Begin {
 }
 
 /// One session.
-struct Session<'a> {
-    walk: Walk,
-    world: &'a mut Real,
-    terminal: &'a mut Terminal,
-    teller: Teller,
+pub(super) struct Session<'a> {
+    pub(super) walk: Walk,
+    shelf: Rc<dyn Shelf>,
+    pub(super) world: &'a mut Real,
+    pub(super) terminal: &'a mut Terminal,
+    pub(super) teller: Teller,
     state: State,
     /// Whether the next line that is told takes the place of the prompt above it.
     over: bool,
-    /// The recipe under which `programs` were looked up.
-    looked_up: String,
-    /// Names of the programs inside, for completion.
-    programs: Vec<String>,
     /// Where the history goes; nowhere once that has failed.
     history: Option<PathBuf>,
+    /// What this machine can do, while it is being tried.
+    verdict: Option<Verdict>,
 }
 
 /// Runs a session until the learner leaves. Exit status 0: what went wrong was told there; 130 where a signal ended it.
+/// `labs` is where the shelf was read from, if it is not the built-in one.
 ///
 /// # Errors
 /// The lab to begin with is not there, or the terminal cannot be used.
-pub fn run(begin: &Begin, shelf: Box<dyn Shelf>, world: &mut Real, terminal: &mut Terminal) -> Result<Exit> {
+pub fn run(
+    begin: &Begin,
+    shelf: Rc<dyn Shelf>,
+    labs: Option<&Path>,
+    world: &mut Real,
+    terminal: &mut Terminal,
+) -> Result<Exit> {
     let Found { state, progress, returning, notes } = State::open();
     let interactive = std::io::stdin().is_terminal() && terminal.is_terminal();
+    let boxed = Box::new(Rc::clone(&shelf));
     let walk = match begin {
-        Begin::Resume => Walk::resume(shelf, progress.clone()),
-        Begin::At(_) | Begin::Play => Walk::play(shelf).remembering(progress.clone()),
+        Begin::Resume => Walk::resume(boxed, progress.clone()),
+        Begin::At(_) | Begin::Play => Walk::play(boxed).remembering(progress.clone()),
     };
     let mut teller = Teller::new(terminal.look());
     if let Some(mask) = teller.mask() {
@@ -85,34 +91,39 @@ pub fn run(begin: &Begin, shelf: Box<dyn Shelf>, world: &mut Real, terminal: &mu
     let history = state.history();
     let mut session = Session {
         walk: walk.known_as(std::process::id()),
+        shelf,
         world,
         terminal,
         teller,
         state,
         over: false,
-        looked_up: String::new(),
-        programs: Vec::new(),
         history,
+        verdict: None,
     };
     for note in notes {
         session.tell(&Event::Note(note));
     }
+    // A recording of a masked session is to be the same on every machine.
+    let first_run = interactive && !returning && !session.terminal.look().masked;
     if interactive {
-        session.greet(begin, &progress, returning);
+        session.terminal.show(&greeting(begin, &progress, returning));
     }
     if let Begin::At(at) = begin {
         session.start(at)?;
     }
-    let done = match interactive {
-        true => session.interactive(),
-        false => session.piped(),
+    let labs = labs.map(Path::to_owned);
+    let verdict = move || if first_run { Verdict::begin(labs.as_deref()) } else { None };
+    let done = match (interactive, can_edit(session.terminal.look())) {
+        (true, true) => session.edited(verdict),
+        (true, false) => session.cooked(verdict),
+        (false, _) => session.piped(),
     };
     session.leave(interactive);
     done
 }
 
 impl Session<'_> {
-    fn tell(&mut self, event: &Event) {
+    pub(super) fn tell(&mut self, event: &Event) {
         let text = self.teller.tell(event);
         self.terminal.data(&text);
     }
@@ -123,14 +134,37 @@ impl Session<'_> {
         walk.start(at, *world, &mut |event| terminal.data(&teller.tell(&event)))
     }
 
-    fn line(&mut self, text: &str) -> Flow {
+    /// Carries out what was typed: one line, or several that were pasted.
+    pub(super) fn typed(&mut self, text: &str) -> Flow {
+        let width = self.terminal.measure();
+        self.teller.set_width(width);
+        let lines = pasted::lines(text);
+        let several = lines.len() > 1;
+        for line in lines {
+            if several {
+                // All of them stand above already: which one has which outcome does not.
+                self.tell(&Event::Line { prompt: self.walk.prompt(), text: line.clone() });
+            }
+            if self.line(&line) == Flow::Quit {
+                return Flow::Quit;
+            }
+            if self.walk.interrupted() || self.terminal.gone() {
+                break;
+            }
+        }
+        Flow::Continue
+    }
+
+    pub(super) fn line(&mut self, text: &str) -> Flow {
         self.walk.clock(now());
         let Self { walk, world, terminal, teller, over, .. } = self;
         let mut over = std::mem::take(over);
         let flow = walk.line(text, *world, &mut |event| match &event {
             // What an empty line stood for is written where the empty line was.
             Event::Line { prompt, text } if std::mem::take(&mut over) => {
-                terminal.data(&format!("\x1b[1A\r\x1b[J{}{text}\n", shown_prompt(prompt, terminal.look())));
+                let look = terminal.look();
+                let asks = painted(Role::Prompt, &shown_prompt(prompt, look), &look);
+                terminal.data(&format!("\x1b[1A\r\x1b[J{asks}{}\n", painted(Role::Learner, text, &look)));
             }
             _ => terminal.data(&teller.tell(&event)),
         });
@@ -152,6 +186,7 @@ impl Session<'_> {
     }
 
     fn leave(&mut self, interactive: bool) {
+        self.stop_trying();
         self.walk.clock(now());
         let Self { walk, world, terminal, teller, .. } = self;
         walk.leave(*world, &mut |event| terminal.data(&teller.tell(&event)));
@@ -162,121 +197,158 @@ impl Session<'_> {
         }
     }
 
-    /// At most eight lines, with the first thing to press.
-    fn greet(&mut self, begin: &Begin, progress: &Progress, returning: bool) {
-        let place = progress.at.as_ref().map(|at| {
-            let step = at.step.as_ref().map(|step| format!(", step `{step}`")).unwrap_or_default();
-            format!("`{}`{step}", at.lab)
-        });
-        let lines = match (begin, place) {
-            (Begin::At(_), _) if returning => return,
-            (Begin::Play, _) => {
-                vec!["Every line works here, and nothing is asked. `help` lists the words.".to_owned()]
-            }
-            (Begin::Resume, Some(place)) if returning => {
-                vec![format!("Welcome back. Press Enter to go on with {place}; `labs` lists the labs.")]
-            }
-            _ => WELCOME.iter().map(|line| (*line).to_owned()).collect(),
-        };
-        let mut text = Text::new();
-        for line in lines {
-            text.append_indented(markdown(&line), 1);
-        }
-        text.push(Line::new());
-        self.terminal.show(&text);
+    /// Whether a signal has asked the session to end. Ctrl-C while nothing ran meant something that is over.
+    pub(super) fn asked_to_end(&mut self) -> bool {
+        self.world.ending().is_some_and(|signal| signal != SIGINT)
     }
 
-    fn interactive(&mut self) -> Result<Exit> {
-        let look = self.terminal.look();
-        let mut editor = editor(look.color)?;
-        if let Some(history) = &self.history {
-            // There is none before the first session; one that cannot be read is told when it cannot be written.
-            let _ = editor.load_history(history);
+    /// The prompt for the next line.
+    pub(super) fn asks(&self) -> String {
+        shown_prompt(&self.walk.prompt(), self.terminal.look())
+    }
+
+    fn edited(&mut self, verdict: impl FnOnce() -> Option<Verdict>) -> Result<Exit> {
+        let keys = OneByOne::begin();
+        self.draw_first();
+        let mut editor = self.editor()?;
+        let mut verdict = Some(verdict);
+        let came = self.first_key(&mut verdict);
+        // The editor draws the prompt itself, at the same place.
+        self.terminal.data("\r\x1b[J");
+        drop(keys);
+        if came != Came::Input {
+            // Nobody has typed, so it is a signal that ends the session.
+            self.terminal.data(PASTES[1]);
+            return Ok(Exit::Interrupted);
         }
+        editor.tell_pastes(false);
         loop {
             self.guide(&mut editor);
-            // Ctrl-C while a file system was copied meant nothing that is still there; the others mean the end.
-            if self.world.ending().is_some_and(|signal| signal != SIGINT) {
+            if self.asked_to_end() {
                 return Ok(Exit::Interrupted);
             }
-            let asks = prompt(&self.walk.prompt(), look);
-            let (line, signal) = watched(|| editor.readline(&asks));
-            if signal.is_some() {
+            let asks = self.asks();
+            let read = self.world.at_prompt(|| editor.read(&asks));
+            if editor.tell_pastes(true) {
+                self.terminal.data(PASTES[1]);
+            }
+            if self.asked_to_end() {
                 return Ok(Exit::Interrupted);
             }
-            match line {
-                Ok(text) => {
+            match read? {
+                Read::Line(text) => {
                     self.remember(&mut editor, &text);
-                    let width = self.terminal.measure();
-                    self.teller.set_width(width);
-                    self.over = text.trim().is_empty() && can_go_up(look);
-                    self.teller.typed();
-                    if self.line(&text) == Flow::Quit {
+                    self.over = text.trim().is_empty();
+                    if self.typed(&text) == Flow::Quit {
                         return Ok(Exit::Ok);
                     }
                 }
-                // Ctrl-C takes the line back, as in a shell.
-                Err(ReadlineError::Interrupted | ReadlineError::Signal(_)) => {}
-                Err(ReadlineError::Eof) => return Ok(Exit::Ok),
-                Err(error) => {
-                    return Err(Trouble::sandbox("the terminal cannot be read").because(error));
-                }
+                Read::Cleared => {}
+                Read::End => return Ok(Exit::Ok),
+                Read::TooLong => self.tell(&Event::Trouble(too_long())),
+                Read::NotText => self.tell(&Event::Trouble(no_text())),
             }
+            if let Some(begin) = verdict.take() {
+                self.try_machine(begin());
+            }
+            self.tell_verdict();
             if self.terminal.gone() {
                 return Ok(Exit::Ok);
             }
         }
     }
 
+    /// The first prompt, with its ghost, as the editor will draw it.
+    fn draw_first(&mut self) {
+        let look = self.terminal.look();
+        let asks = self.asks();
+        let room = look.width.saturating_sub(wrap::width(&asks) + 1);
+        let ghost = self.walk.suggestion().map(|rest| shown_ghost(&rest, look)).unwrap_or_default();
+        // Never so wide that the terminal breaks it: it will be drawn over.
+        let fits = if wrap::width(&ghost) < room { ghost.as_str() } else { "" };
+        let back = match wrap::width(fits) {
+            0 => String::new(),
+            columns => format!("\x1b[{columns}D"),
+        };
+        let [pastes, _] = PASTES;
+        let (asks, ghost) = (painted(Role::Prompt, &asks, &look), painted(Role::Dim, fits, &look));
+        self.terminal.data(&format!("{pastes}{asks}{ghost}{back}"));
+    }
+
+    /// Waits for the first key. What the machine can do is told above the prompt when it is known before that.
+    fn first_key(&mut self, verdict: &mut Option<impl FnOnce() -> Option<Verdict>>) -> Came {
+        loop {
+            let other = self.verdict.as_ref().map(|verdict| verdict.descriptor());
+            let patience = verdict.as_ref().map(|_| READING);
+            match wait_for(std::io::stdin().as_fd(), other, patience) {
+                Came::Signal(SIGINT) => {}
+                Came::Nothing => self.try_machine(verdict.take().and_then(|begin| begin())),
+                Came::Other => {
+                    if let Some(told) = self.verdict_told() {
+                        // Over the empty line that ends the greeting.
+                        self.terminal.data("\x1b[1A\r\x1b[J");
+                        self.tell(&Event::Note(told));
+                        self.terminal.data("\n");
+                        self.draw_first();
+                    }
+                }
+                came => return came,
+            }
+        }
+    }
+
+    pub(super) fn try_machine(&mut self, verdict: Option<Verdict>) {
+        self.world.spare(verdict.as_ref().map(Verdict::pid));
+        self.verdict = verdict;
+    }
+
+    fn stop_trying(&mut self) {
+        if self.verdict.take().is_some() {
+            self.world.spare(None);
+        }
+    }
+
+    /// The verdict about the machine, once it is complete.
+    fn verdict_told(&mut self) -> Option<String> {
+        let told = self.verdict.as_mut()?.told()?;
+        self.stop_trying();
+        told
+    }
+
+    pub(super) fn tell_verdict(&mut self) {
+        if let Some(told) = self.verdict_told() {
+            self.tell(&Event::Note(told));
+        }
+    }
+
+    fn editor(&mut self) -> Result<LineEditor> {
+        let earlier = self.history.as_deref().map(history::load).unwrap_or_default();
+        let known = Known::new(Rc::clone(&self.shelf));
+        LineEditor::new(Guide::new(known, self.terminal.look()), earlier)
+    }
+
     /// What the editor shows and completes at the next prompt.
     fn guide(&mut self, editor: &mut LineEditor) {
-        let summary = self.walk.prompt();
-        if summary != self.looked_up {
-            let inside = self.walk.recipe().root_change() != RootChange::None;
-            self.programs = if inside { self.world.programs() } else { Vec::new() };
-            self.looked_up = summary;
-        }
-        let Some(guide) = editor.helper_mut() else { return };
+        let Some(guide) = editor.guide() else { return };
         guide.suggestion = self.walk.suggestion();
-        guide.known = Known {
-            labs: self.walk.lab_ids(),
-            steps: self.walk.step_ids(),
-            recipe: self.walk.recipe().lines(),
-            programs: self.programs.clone(),
-        };
+        let known = &mut guide.known;
+        known.steps = self.walk.step_ids();
+        known.droppable = self.walk.recipe().droppable();
+        known.jobs = self.world.jobs().iter().map(|job| job.number).collect();
+        known.answers = self.walk.answers();
+        known.see(self.world.view(self.walk.recipe()));
     }
 
     fn remember(&mut self, editor: &mut LineEditor, text: &str) {
-        if text.trim().is_empty() || !editor.add_history_entry(text).unwrap_or(false) {
-            return;
-        }
-        let failed = self.history.as_ref().and_then(|history| editor.append_history(history).err());
-        if let Some(error) = failed {
+        let Some(file) = &self.history else { return };
+        let kept = if editor.remember(text) { history::append(file, text) } else { Ok(()) };
+        if let Err(error) = kept {
+            let file = file.display().to_string();
             // Told once: it is no reason to interrupt a lesson at every line.
             self.history = None;
-            self.tell(&Event::Note(format!("the history of your lines is not kept: {error}")));
-        }
-    }
-
-    /// Lines from a pipe, each told as it would look at the prompt.
-    fn piped(&mut self) -> Result<Exit> {
-        let stdin = std::io::stdin();
-        let cannot = |error| Trouble::sandbox("the lines cannot be read").because(error);
-        // A reader of our own, to know what was read ahead: then there is nothing to wait for.
-        let mut input = BufReader::new(File::from(stdin.as_fd().try_clone_to_owned().map_err(cannot)?));
-        loop {
-            if self.world.ending().is_some()
-                || (input.buffer().is_empty() && wait_for(stdin.as_fd()).is_some())
-            {
-                return Ok(Exit::Interrupted);
-            }
-            let Some(text) = read_line(&mut input)? else { return Ok(Exit::Ok) };
-            if !text.trim().is_empty() {
-                self.tell(&Event::Line { prompt: self.walk.prompt(), text: text.trim_end().to_owned() });
-            }
-            if self.line(&text) == Flow::Quit || self.terminal.gone() {
-                return Ok(Exit::Ok);
-            }
+            self.tell(&Event::Note(format!(
+                "your lines are not kept for the next session: `{file}`: {error}"
+            )));
         }
     }
 }
@@ -287,97 +359,63 @@ fn now() -> u64 {
     u64::try_from(since.as_millis()).unwrap_or_default()
 }
 
-/// The next line of a pipe, or several while a quote is open; `None` at the end.
-///
-/// # Errors
-/// The pipe cannot be read.
-pub(super) fn read_line(input: &mut impl BufRead) -> Result<Option<String>> {
-    let mut text = String::new();
-    loop {
-        let mut bytes = Vec::new();
-        let read = input.by_ref().take(LINE_LIMIT).read_until(b'\n', &mut bytes);
-        match read.map_err(|error| Trouble::sandbox("the lines cannot be read").because(error))? {
-            0 if text.is_empty() => return Ok(None),
-            0 => return Ok(Some(text)),
-            _ => text.push_str(&String::from_utf8_lossy(&bytes)),
-        }
-        if !open_quote(&text) || text.len() as u64 >= LINE_LIMIT {
-            break;
-        }
-    }
-    if text.len() as u64 >= LINE_LIMIT && !text.ends_with('\n') {
-        // The grammar refuses it anyway: the rest of the line must not be read as lines of its own.
-        input
-            .skip_until(b'\n')
-            .map_err(|error| Trouble::sandbox("the lines cannot be read").because(error))?;
-    }
-    while text.ends_with(['\n', '\r']) {
-        text.pop();
-    }
-    Ok(Some(text))
+fn too_long() -> Trouble {
+    Trouble::usage(format!("the line is longer than {LONGEST} bytes"))
+        .because("it was pasted or typed without an end, and was thrown away")
+        .hint("put the script into a file and run that")
 }
 
-/// `chroot+proc ▸ `: nothing that could be taken for the prompt of the host's shell.
-fn prompt(summary: &str, look: Look) -> String {
+fn no_text() -> Trouble {
+    Trouble::usage("what came in is no text")
+        .because("a byte that is not UTF-8 was pasted or typed; what came after it was thrown away")
+        .hint("what was typed before it stands in the line again; Ctrl-C clears it")
+}
+
+/// `chroot+proc ▸ `: nothing that could be taken for the prompt of the host's shell. A long recipe is shortened, so that
+/// there is room to type on a narrow terminal.
+pub(super) fn shown_prompt(summary: &str, look: Look) -> String {
     let sign = if look.plain || look.ascii { ">" } else { look.sign(Sign::Prompt) };
-    format!("{summary} {sign} ")
+    let more = if look.plain || look.ascii { "..." } else { look.sign(Sign::More) };
+    let room = (look.width / 2).max(16);
+    let mut name = summary.to_owned();
+    if wrap::width(&name) > room {
+        // The root and what was added last say most.
+        let (first, rest) = summary.split_once('+').unwrap_or((summary, ""));
+        let mut parts: Vec<&str> = rest.split('+').collect();
+        while parts.len() > 1 && wrap::width(&name) > room {
+            parts.remove(0);
+            name = format!("{first}+{more}+{}", parts.join("+"));
+        }
+    }
+    format!("{name} {sign} ")
 }
 
-/// The same as the editor shows it.
-fn shown_prompt(summary: &str, look: Look) -> String {
-    let prompt = prompt(summary, look);
-    if look.color { format!("{PROMPT_COLOR}{prompt}{RESET}") } else { prompt }
-}
-
-/// Whether the cursor may be moved up: not for a screen reader, and not on a terminal that cannot.
-fn can_go_up(look: Look) -> bool {
+/// Whether a line can be edited: not for a screen reader, which would read every redrawing aloud, and not on a terminal
+/// that cannot move its cursor.
+fn can_edit(look: Look) -> bool {
     !look.plain
         && std::env::var("TERM").is_ok_and(|term| !matches!(term.as_str(), "" | "dumb" | "cons25" | "emacs"))
-}
-
-fn goodbye(progress: &Progress) -> String {
-    match &progress.at {
-        Some(at) => format!(
-            "nothing is left on this machine, and your place is kept: `rlab` brings you back to `{}`{}",
-            at.lab,
-            at.step.as_ref().map(|step| format!(", step `{step}`")).unwrap_or_default()
-        ),
-        None => "nothing is left on this machine: `rlab` begins the course, `rlab play` comes back here"
-            .to_owned(),
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn lines(mut input: &[u8]) -> Vec<String> {
-        std::iter::from_fn(|| read_line(&mut input).unwrap()).collect()
-    }
-
-    #[test]
-    fn lines_come_one_by_one_and_go_on_in_quotes() {
-        assert_eq!(lines(b"ps\n\nls /\r\nlast"), ["ps", "", "ls /", "last"]);
-        assert_eq!(lines(b"sh -c 'a\nb'\nps\n"), ["sh -c 'a\nb'", "ps"]);
-        assert_eq!(lines(b"echo 'never closed\n"), ["echo 'never closed\n"]);
-        assert_eq!(lines(b"a\xffb\n"), ["a\u{fffd}b"]);
-    }
-
-    #[test]
-    fn a_line_without_end_is_cut_and_its_rest_is_no_line() {
-        let mut input = vec![b'x'; 200_000];
-        input.extend_from_slice(b"\nps\n");
-        let read = lines(&input);
-        assert_eq!(read.len(), 2);
-        assert!(read[0].len() as u64 <= LINE_LIMIT);
-        assert_eq!(read[1], "ps");
-    }
-
     #[test]
     fn the_prompt_has_a_sign_in_every_look() {
         let look = Look::default();
-        assert_eq!(prompt("chroot+proc", look), "chroot+proc ▸ ");
-        assert_eq!(prompt("bare", Look { ascii: true, ..look }), "bare > ");
-        assert_eq!(prompt("bare", Look { plain: true, ..look }), "bare > ");
+        assert_eq!(shown_prompt("chroot+proc", look), "chroot+proc ▸ ");
+        assert_eq!(shown_prompt("bare", Look { ascii: true, ..look }), "bare > ");
+        assert_eq!(shown_prompt("bare", Look { plain: true, ..look }), "bare > ");
+    }
+
+    #[test]
+    fn a_narrow_terminal_has_room_to_type() {
+        let long = "pivot+pid+uts+ipc+net+user+proc+memory+pids";
+        assert_eq!(shown_prompt(long, Look { width: 40, ..Look::default() }), "pivot+…+memory+pids ▸ ");
+        assert_eq!(shown_prompt(long, Look { width: 100, ..Look::default() }), format!("{long} ▸ "));
+        let ascii = Look { width: 40, ascii: true, ..Look::default() };
+        assert_eq!(shown_prompt(long, ascii), "pivot+...+pids > ");
+        assert_eq!(shown_prompt("averyveryverylongsinglename", ascii), "averyveryverylongsinglename > ");
     }
 }

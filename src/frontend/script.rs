@@ -6,7 +6,7 @@ use std::path::Path;
 
 use crate::cli::{Format, Run};
 use crate::error::{Exit, Result, Trouble};
-use crate::frontend::repl::read_line;
+use crate::frontend::lines::read_line;
 use crate::frontend::terminal::Terminal;
 use crate::frontend::world::Real;
 use crate::render::document::Look;

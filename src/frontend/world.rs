@@ -8,7 +8,8 @@ use crate::recipe::compose::Recipe;
 use crate::recipe::errno::{self, Context};
 use crate::recipe::line::{Command, Line};
 use crate::recipe::machine::Machine;
-use crate::recipe::outcome::{Composed, End, HostState, Job, Map, Outcome, Peek};
+use crate::recipe::outcome::{Composed, End, HostState, Job, Outcome, Peek};
+use crate::sandbox::look::View;
 use crate::sandbox::{Sandbox, session};
 use crate::session::world::{Listener, Live, World};
 
@@ -19,6 +20,8 @@ pub struct Real {
     /// What stands on the host, to come back to after a need was tried.
     recipe: Recipe,
     needs: BTreeMap<Need, Result<()>>,
+    /// Whether the last need was not tried to its end, since the learner interrupted it.
+    interrupted: bool,
 }
 
 impl Real {
@@ -27,11 +30,19 @@ impl Real {
         self.sandbox.ending()
     }
 
-    /// Names of the programs in the container's file system; none where there is none.
-    pub fn programs(&self) -> Vec<String> {
-        let Some(root) = self.sandbox.root() else { return Vec::new() };
-        let entries = std::fs::read_dir(root.join("bin")).into_iter().flatten().flatten();
-        entries.filter_map(|entry| entry.file_name().into_string().ok()).collect()
+    /// Has a line of the learner read; a signal that asks rlab to end cuts it short, and [`Self::ending`] tells it.
+    pub fn at_prompt<T>(&mut self, read: impl FnOnce() -> T) -> T {
+        self.sandbox.at_prompt(read)
+    }
+
+    /// A process that rlab started beside the containers, which nobody shall take for a stray.
+    pub fn spare(&mut self, helper: Option<i32>) {
+        self.sandbox.spare(helper);
+    }
+
+    /// The files that a program under this recipe sees.
+    pub fn view(&self, recipe: &Recipe) -> View {
+        View::inside(recipe, self.sandbox.root().as_deref())
     }
 
     /// Tries a need in a throw-away container.
@@ -43,7 +54,14 @@ impl Real {
             .and_then(|_| self.sandbox.run(&recipe, &command, &mut |_| {}))
             .map_err(|trouble| lacking(need, trouble));
         self.sandbox.compose(&self.recipe)?;
-        judge(need, &outcome?)
+        let outcome = outcome?;
+        self.interrupted = outcome.interrupted;
+        judge(need, &outcome)
+    }
+
+    /// Whether the last need that was tried was interrupted: then nothing is known of it.
+    pub const fn interrupted(&self) -> bool {
+        self.interrupted
     }
 }
 
@@ -116,7 +134,9 @@ impl World for Real {
             return known.clone();
         }
         let found = self.attempt(need);
-        self.needs.insert(need, found.clone());
+        if !self.interrupted {
+            self.needs.insert(need, found.clone());
+        }
         found
     }
 
@@ -152,10 +172,6 @@ impl World for Real {
 
     fn shell(&mut self, recipe: &Recipe) -> Result<Outcome> {
         self.sandbox.shell(recipe)
-    }
-
-    fn map(&mut self) -> Map {
-        self.sandbox.map()
     }
 
     fn host_state(&mut self) -> Result<HostState> {

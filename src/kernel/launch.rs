@@ -1,4 +1,4 @@
-//! clone3 and the child between clone3 and execve. The only file with `unsafe`.
+//! clone3 and the child between clone3 and execve. The only file with `unsafe`, so what else needs it is here too.
 //!
 //! Everything is prepared before the clone: strings, descriptors, structures ([`super::call::Syscall`]). The child is
 //! a small interpreter over them: it makes raw system calls, allocates nothing, takes no lock, and reports each
@@ -23,6 +23,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal};
 use nix::unistd::Pid;
 
 use super::call::{Arg, SLOTS, Syscall};
@@ -457,4 +458,15 @@ pub fn detached_proc() -> (Vec<Answered>, Option<OwnedFd>) {
     // SAFETY: fsmount has just made this descriptor for us, and nothing else owns it.
     let mount = unsafe { OwnedFd::from_raw_fd(mount as i32) };
     (told, Some(mount))
+}
+
+/// Has a signal handled (sigaction(2)), and a call that it interrupts not started over.
+///
+/// # Errors
+/// EINVAL for a signal that cannot be handled.
+pub(super) fn handle(signal: Signal, handler: extern "C" fn(i32)) -> nix::Result<()> {
+    let action = SigAction::new(SigHandler::Handler(handler), SaFlags::empty(), SigSet::empty());
+    // SAFETY: the handlers of this room make async-signal-safe calls only and keep errno; they live as long as the
+    // program.
+    unsafe { nix::sys::signal::sigaction(signal, &action) }.map(drop)
 }

@@ -186,6 +186,46 @@ fn open_inside(root: &Path, path: &str, flags: OFlag) -> nix::Result<OwnedFd> {
     nix::fcntl::openat2(&root, path, how)
 }
 
+/// An entry of a directory.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Entry {
+    /// Its name.
+    pub name: String,
+    /// Whether it is a directory, or a link that leads to one.
+    pub directory: bool,
+}
+
+/// The entries of a directory whose names begin so, for a process whose root this is; at most `most`.
+///
+/// # Errors
+/// ENOENT, ENOTDIR, EACCES; ENOSYS before Linux 5.6.
+pub fn list_inside(root: &Path, path: &str, begins: &str, most: usize) -> nix::Result<Vec<Entry>> {
+    let path = if path.is_empty() { "." } else { path };
+    let directory = open_inside(root, path, OFlag::O_DIRECTORY | OFlag::O_RDONLY)?;
+    let mut listing = Dir::from_fd(directory)?;
+    let mut found = Vec::new();
+    for entry in listing.iter() {
+        let entry = entry?;
+        // A name that is not UTF-8 cannot be typed here.
+        let Ok(name) = entry.file_name().to_str() else { continue };
+        if matches!(name, "." | "..") || !name.starts_with(begins) {
+            continue;
+        }
+        let directory = match entry.file_type() {
+            Some(Type::Directory) => true,
+            Some(Type::Symlink) | None => {
+                open_inside(root, &format!("{path}/{name}"), OFlag::O_DIRECTORY | OFlag::O_PATH).is_ok()
+            }
+            Some(_) => false,
+        };
+        found.push(Entry { name: name.to_owned(), directory });
+        if found.len() == most {
+            break;
+        }
+    }
+    Ok(found)
+}
+
 /// Something that [`make_below`] made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Made {
@@ -295,5 +335,33 @@ mod tests {
         assert_eq!(look_below(base.path(), "/none"), Ok(None));
         assert_eq!(look_below(base.path(), "/link"), Err(Errno::ELOOP));
         assert_eq!(look_below(base.path(), "/link/passwd"), Err(Errno::ELOOP));
+    }
+
+    #[test]
+    fn a_listing_is_what_a_process_inside_would_see() {
+        let base = tempfile::tempdir().unwrap();
+        let root = base.path().join("root");
+        std::fs::create_dir_all(root.join("etc/dir")).unwrap();
+        std::fs::write(base.path().join("outside"), "").unwrap();
+        std::fs::write(root.join("etc/file"), "").unwrap();
+        // Seen from inside the first one is the root's own /etc, the second one stays at the top.
+        std::os::unix::fs::symlink("/etc", root.join("absolute")).unwrap();
+        std::os::unix::fs::symlink("../../..", root.join("up")).unwrap();
+        let names = |path: &str, begins: &str| -> Vec<(String, bool)> {
+            let mut found = list_inside(&root, path, begins, 100).unwrap();
+            found.sort();
+            found.into_iter().map(|entry| (entry.name, entry.directory)).collect()
+        };
+        let own = |pairs: &[(&str, bool)]| -> Vec<(String, bool)> {
+            pairs.iter().map(|(name, directory)| ((*name).to_owned(), *directory)).collect()
+        };
+        assert_eq!(names("/", ""), own(&[("absolute", true), ("etc", true), ("up", true)]));
+        assert_eq!(names("/absolute", ""), own(&[("dir", true), ("file", false)]));
+        assert_eq!(names("up", "e"), own(&[("etc", true)]));
+        assert_eq!(names("../../etc/../etc", "f"), own(&[("file", false)]));
+        assert_eq!(list_inside(&root, "none", "", 100), Err(Errno::ENOENT));
+        assert_eq!(list_inside(&root, "/", "", 2).map(|found| found.len()), Ok(2));
+        assert!(look_inside(&root, "/absolute/file").is_ok() && look_inside(&root, "up/etc").is_ok());
+        assert!(look_inside(&root, "../outside").is_err() && look_inside(&root, "/etc/passwd").is_err());
     }
 }

@@ -7,7 +7,6 @@
 //! - [`check`]: a claim about outcomes or kernel state, and its verdict.
 //! - [`course`]: the labs that are built into the program.
 //! - [`lint`]: what a lab must have beyond being readable.
-//! - [`trust`]: which lines of a lab run on the host, and whether they may.
 //! - [`scaffold`]: a lab to start from.
 //! - [`read`]: a text becomes a [`Lab`](file::Lab), or every mistake in it.
 //! - `judge`: one condition each way.
@@ -23,4 +22,3 @@ pub mod need;
 pub mod number;
 pub mod read;
 pub mod scaffold;
-pub mod trust;

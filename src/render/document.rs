@@ -23,6 +23,8 @@ pub enum Role {
     Strong,
     /// A word of a program, a file, a command.
     Code,
+    /// rlab asks for a line.
+    Prompt,
     /// Everything else.
     Plain,
 }
@@ -235,6 +237,11 @@ pub fn paint(text: &Text, look: &Look) -> String {
     out
 }
 
+/// A piece of text with the colour of its role, for what is not a document: the line that is being typed.
+pub fn painted(role: Role, text: &str, look: &Look) -> String {
+    color(&Span { text: text.to_owned(), role }, look)
+}
+
 /// A span with the colour of its role. Only the basic colours are used, and never white, black or yellow, so that
 /// light and dark backgrounds both show them.
 fn color(span: &Span, look: &Look) -> String {
@@ -254,6 +261,7 @@ fn color(span: &Span, look: &Look) -> String {
         Role::Dim => text.dimmed(),
         Role::Strong => text.bold(),
         Role::Code => text.magenta(),
+        Role::Prompt => text.bold().cyan(),
     };
     colored.to_string()
 }

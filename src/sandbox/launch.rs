@@ -491,6 +491,10 @@ pub fn empty_input() -> nix::Result<OwnedFd> {
     nix::unistd::pipe2(OFlag::O_CLOEXEC).map(|(input, _writer)| input)
 }
 
+/// Where programs are looked for inside, in this order.
+pub(super) const PROGRAM_DIRECTORIES: [&str; 6] =
+    ["usr/local/sbin", "usr/local/bin", "usr/sbin", "usr/bin", "sbin", "bin"];
+
 /// The environment of a contained program: nothing of the learner's but the kind of terminal.
 pub fn clean_environment() -> Vec<String> {
     let mut environment = vec![
@@ -511,7 +515,7 @@ pub fn resolve(program: &str, root: Option<&Path>) -> String {
     if program.contains('/') {
         return program.to_owned();
     }
-    for directory in ["usr/local/sbin", "usr/local/bin", "usr/sbin", "usr/bin", "sbin", "bin"] {
+    for directory in PROGRAM_DIRECTORIES {
         let below: PathBuf = Path::new(directory).join(program);
         // A link counts as found: inside, it may lead somewhere that does not exist out here.
         if root.unwrap_or(Path::new("/")).join(&below).symlink_metadata().is_ok() {

@@ -15,6 +15,7 @@
 //! - [`memory`]: the kill counter, the peak, the victim.
 //! - [`jobs`]: containers that stay.
 //! - [`shell`]: an interactive shell inside.
+//! - [`look`]: what a program inside would find at a path, without running one.
 //! - [`session`]: all of it together, for one session.
 //! - [`oneshot`]: one command under a recipe, nothing else (`rlab exec`).
 
@@ -23,6 +24,7 @@ pub mod group;
 pub mod jobs;
 pub mod keeper;
 pub mod launch;
+pub mod look;
 pub mod machine;
 pub mod mark;
 pub mod memory;

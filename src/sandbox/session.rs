@@ -1,5 +1,6 @@
 //! The sandbox of one session: everything that the walk asks of the machine.
 
+use std::cell::OnceCell;
 use std::path::PathBuf;
 
 use crate::error::Result;
@@ -9,9 +10,7 @@ use crate::recipe::compose::{Recipe, RootChange};
 use crate::recipe::ingredient::Resource;
 use crate::recipe::line::Command;
 use crate::recipe::machine::Machine;
-use crate::recipe::outcome::{
-    Call, Composed, End, HostState, Job, LimitSeen, Map, Outcome, Peek, Place, Seen,
-};
+use crate::recipe::outcome::{Call, Composed, End, HostState, Job, LimitSeen, Outcome, Peek, Place, Seen};
 use crate::recipe::plan::{Plan, RootPlace};
 use crate::sandbox::collect::Look;
 use crate::sandbox::jobs::{self, Jobs};
@@ -38,11 +37,14 @@ pub type Listener<'a> = &'a mut dyn FnMut(Live<'_>);
 /// The sandbox of one session. When it is dropped, its containers end and nothing of it stays on the machine.
 #[derive(Debug)]
 pub struct Sandbox {
-    machine: Machine,
+    /// Asked for when it is needed: not before the first prompt.
+    machine: OnceCell<Machine>,
     // The order matters: containers end before the group and the directories go.
     pub(super) jobs: Jobs,
     standing: Standing,
     collected: bool,
+    /// A process beside the containers, which is no stray.
+    helper: Option<i32>,
     interrupts: Option<Interrupts>,
     pub(super) ending: Option<i32>,
     // Last: until then there is something to keep.
@@ -55,33 +57,41 @@ impl Sandbox {
         // Without it strays would go to the host's init; then they could not be told from others.
         let _ = nix::sys::prctl::set_child_subreaper(true);
         Self {
-            machine: machine::find(),
+            machine: OnceCell::new(),
             jobs: Jobs::default(),
             standing: Standing::default(),
             collected: false,
-            interrupts: Interrupts::listen().ok(),
+            helper: None,
+            interrupts: Interrupts::of_session().ok(),
             ending: None,
             keeper: None,
         }
     }
 
-    /// The signal that asks this session to end, if one has come: SIGQUIT, SIGTERM or SIGHUP at any time, and from then on;
-    /// SIGINT while no command ran that it could have meant, once.
+    /// The signal that asks this session to end, if one has come: SIGTERM or SIGHUP at any time, and from then on;
+    /// SIGINT (also told for SIGQUIT) while no command ran that it could have meant, once.
     pub fn ending(&mut self) -> Option<i32> {
         let pending = self.interrupts.as_mut().and_then(Interrupts::take);
         self.ending = self.ending.or(pending.filter(|signal| *signal != libc::SIGINT));
         self.ending.or(pending)
     }
 
-    /// Waits for a line of the learner: meanwhile signals act as they do for every program.
-    pub fn at_prompt<T>(&self, read: impl FnOnce() -> T) -> T {
-        let _suspended = self.interrupts.as_ref().map(Interrupts::suspend);
-        read()
+    /// Has a line of the learner read. SIGTERM and SIGHUP end the reading; [`Self::ending`] tells them.
+    pub fn at_prompt<T>(&mut self, read: impl FnOnce() -> T) -> T {
+        let Some(interrupts) = &self.interrupts else { return read() };
+        let (line, signal) = interrupts.at_prompt(read);
+        self.ending = self.ending.or(signal);
+        line
+    }
+
+    /// Names a process that rlab started beside the containers, so that nobody takes it for a stray.
+    pub fn spare(&mut self, helper: Option<i32>) {
+        self.helper = helper;
     }
 
     /// The facts about this machine.
-    pub const fn machine(&self) -> &Machine {
-        &self.machine
+    pub fn machine(&self) -> &Machine {
+        self.machine.get_or_init(machine::find)
     }
 
     /// The root directory on the host, if there is one.
@@ -92,7 +102,7 @@ impl Sandbox {
     /// Before the first thing that could be left behind: what others have left is collected, and a keeper is posted.
     pub(super) fn begin(&mut self) {
         if !std::mem::replace(&mut self.collected, true) {
-            collect::collect(&self.machine, Look::Everywhere);
+            collect::collect(self.machine(), Look::Everywhere);
             self.keeper = Keeper::post();
         }
     }
@@ -104,17 +114,19 @@ impl Sandbox {
     pub fn compose(&mut self, recipe: &Recipe) -> Result<Composed> {
         self.begin();
         let nothing = Command { argv: vec!["true".to_owned()], text: "true".to_owned() };
-        let plan = Plan::new(recipe, &nothing, &self.machine, RootPlace::Directory)?;
-        self.standing.agree(recipe, &plan.prepare, &self.machine)
+        let machine = self.machine.get_or_init(machine::find);
+        let plan = Plan::new(recipe, &nothing, machine, RootPlace::Directory)?;
+        self.standing.agree(recipe, &plan.prepare, machine)
     }
 
-    /// The children that stay: the background containers and the keeper.
+    /// The children that stay: the background containers, the keeper, and the helper that was named.
     pub(super) fn known(&self) -> Vec<i32> {
-        self.jobs.pids().into_iter().chain(self.keeper.iter().map(Keeper::pid)).collect()
+        let keeper = self.keeper.iter().map(Keeper::pid);
+        self.jobs.pids().into_iter().chain(keeper).chain(self.helper).collect()
     }
 
     pub(super) fn plan(&self, recipe: &Recipe, command: &Command) -> Result<Plan> {
-        Plan::new(recipe, command, &self.machine, RootPlace::Directory)
+        Plan::new(recipe, command, self.machine(), RootPlace::Directory)
     }
 
     pub(super) fn ground(&self, recipe: &Recipe, command: &Command) -> Ground<'_> {
@@ -130,17 +142,17 @@ impl Sandbox {
     }
 
     pub(super) fn launch(&self, plan: &Plan, ground: Ground<'_>) -> Result<Launched> {
-        launch::launch(plan, Base { machine: &self.machine, group: &self.standing.group, ground })
+        launch::launch(plan, Base { machine: self.machine(), group: &self.standing.group, ground })
     }
 
     pub(super) fn watch(&self) -> Option<Watch> {
-        let directory = self.standing.group.directory(Resource::Memory, &self.machine)?;
-        let version = self.machine.cgroups.memory.as_ref()?.version;
+        let directory = self.standing.group.directory(Resource::Memory, self.machine())?;
+        let version = self.machine().cgroups.memory.as_ref()?.version;
         Some(Watch::begin(directory, group::generation(version)))
     }
 
     pub(super) fn limits(&self, recipe: &Recipe) -> Vec<LimitSeen> {
-        self.standing.group.limits(&recipe.group().unwrap_or_default(), &self.machine)
+        self.standing.group.limits(&recipe.group().unwrap_or_default(), self.machine())
     }
 
     /// Runs a program inside, in a fresh process under the recipe.
@@ -165,7 +177,7 @@ impl Sandbox {
         };
         let bare = Recipe::default();
         let plan =
-            Plan::new(&bare, &command, &Machine { euid: 0, ..self.machine.clone() }, RootPlace::Directory)?;
+            Plan::new(&bare, &command, &Machine { euid: 0, ..self.machine().clone() }, RootPlace::Directory)?;
         self.supervised(&bare, &command, &plan, Place::Host, Some(self.host_environment()), live)
     }
 
@@ -176,7 +188,7 @@ impl Sandbox {
         if let Some(root) = self.standing.root() {
             environment.push(format!("ROOTFS={}", root.display()));
         }
-        let groups = self.standing.group.directory(Resource::Memory, &self.machine);
+        let groups = self.standing.group.directory(Resource::Memory, self.machine());
         if let Some(group) = groups {
             environment.push(format!("CGROUP={}", group.display()));
         }
@@ -343,16 +355,6 @@ impl Sandbox {
         })
     }
 
-    /// The host and every container that lives, side by side.
-    pub fn map(&self) -> Map {
-        Map {
-            hostname: hostname(),
-            host: observe::process(std::process::id() as i32),
-            containers: self.jobs.now(),
-            groups: self.standing.group.now(&self.machine),
-        }
-    }
-
     /// The host as it is now.
     ///
     /// # Errors
@@ -362,10 +364,12 @@ impl Sandbox {
         let strays = proc::own_children().into_iter().filter(|pid| !known.contains(pid));
         Ok(HostState {
             mounts: observe::host_mounts(),
-            hostname: hostname(),
+            hostname: nix::unistd::gethostname()
+                .map(|name| name.to_string_lossy().into_owned())
+                .unwrap_or_default(),
             processes: proc::all().len() as u32,
             strays: strays.filter_map(observe::paired).collect(),
-            groups: self.standing.group.state(&self.machine),
+            groups: self.standing.group.state(self.machine()),
             jobs: self.jobs.alive(),
             directories: self
                 .standing
@@ -389,10 +393,6 @@ impl Drop for Sandbox {
         self.jobs.end_all();
         launch::kill_strays(&self.keeper.iter().map(Keeper::pid).collect::<Vec<_>>());
     }
-}
-
-fn hostname() -> String {
-    nix::unistd::gethostname().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
 }
 
 fn raw(ends: &[std::os::fd::OwnedFd; 3]) -> [i32; 3] {

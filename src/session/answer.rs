@@ -15,6 +15,11 @@ impl Walk {
         at.step().predict.as_ref()
     }
 
+    /// How many answers the prediction offers that can still be answered, for completion; 0 where it wants a number.
+    pub fn answers(&self) -> usize {
+        self.open_question().map_or(0, |question| question.choices.len())
+    }
+
     /// A line that is only a number, while a prediction is open.
     pub(super) fn bare_answer<'t>(&self, text: &'t str) -> Option<&'t str> {
         let number = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());

@@ -15,6 +15,16 @@ pub trait Shelf {
     fn lab(&self, id: &str) -> Result<Lab>;
 }
 
+impl Shelf for std::rc::Rc<dyn Shelf> {
+    fn ids(&self) -> Vec<String> {
+        self.as_ref().ids()
+    }
+
+    fn lab(&self, id: &str) -> Result<Lab> {
+        self.as_ref().lab(id)
+    }
+}
+
 /// Splits `LAB` or `LAB:STEP`.
 pub fn address(text: &str) -> (&str, Option<&str>) {
     match text.split_once(':') {

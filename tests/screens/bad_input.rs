@@ -29,7 +29,7 @@ fn a_pasted_line_of_a_mebibyte_is_refused_whole() {
     screen.prompt();
     // Told in a few rows, not by showing it all again.
     let rows = screen.rows();
-    let told = joined(&rows[rows.len() - 10..]);
+    let told = joined(&rows[rows.len().saturating_sub(10)..]);
     assert!(told.contains("error:") && told.contains("hint:"), "{told}");
     goes_on(&mut screen);
     // Taken back with Ctrl-C it is gone, too.

@@ -14,6 +14,7 @@ mod support;
 
 mod bad_input;
 mod course;
+mod editing;
 mod hang_up;
 mod interrupts;
 mod looks;

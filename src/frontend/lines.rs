@@ -1,0 +1,197 @@
+//! Lines that nobody edits here: from a pipe, or from a terminal that does its own editing (`TERM=dumb`, `--plain`).
+//! Nothing is drawn over, so a screen reader reads each thing once.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read};
+use std::os::fd::AsFd;
+
+use crate::error::{Exit, Result, Trouble};
+use crate::frontend::editor::open_quote;
+use crate::frontend::repl::{SIGINT, Session};
+use crate::frontend::signals::{Came, wait_for};
+use crate::frontend::verdict::Verdict;
+use crate::session::event::Event;
+use crate::session::walk::Flow;
+
+/// Bytes of one line; the grammar refuses longer ones, so no more is kept.
+const LIMIT: u64 = (64 << 10) + 2;
+/// Bytes of a line that a terminal gives at once; it drops what is beyond them (termios(3), "Canonical mode").
+const ROW: usize = 4095;
+
+/// What a terminal gave.
+enum Row {
+    /// A line without its end.
+    Whole(String),
+    /// Its end was dropped by the terminal.
+    Cut,
+    /// Ctrl-C.
+    Cleared,
+    /// Ctrl-D, or it has gone.
+    End,
+    /// A signal that ends the session.
+    Asked,
+}
+
+impl Session<'_> {
+    /// Lines from a pipe, each told as it would look at the prompt.
+    pub(super) fn piped(&mut self) -> Result<Exit> {
+        let stdin = std::io::stdin();
+        // A reader of our own, to know what was read ahead: then there is nothing to wait for.
+        let mut input = BufReader::new(File::from(stdin.as_fd().try_clone_to_owned().map_err(cannot)?));
+        loop {
+            if self.world.ending().is_some()
+                || (input.buffer().is_empty() && wait_for(stdin.as_fd(), None, None) != Came::Input)
+            {
+                return Ok(Exit::Interrupted);
+            }
+            let Some(text) = read_line(&mut input)? else { return Ok(Exit::Ok) };
+            if !text.trim().is_empty() {
+                self.tell(&Event::Line { prompt: self.walk.prompt(), text: text.trim_end().to_owned() });
+            }
+            if self.line(&text) == Flow::Quit || self.terminal.gone() {
+                return Ok(Exit::Ok);
+            }
+        }
+    }
+
+    /// Lines from a terminal that edits them itself.
+    pub(super) fn cooked(&mut self, verdict: impl FnOnce() -> Option<Verdict>) -> Result<Exit> {
+        let mut keys = File::from(std::io::stdin().as_fd().try_clone_to_owned().map_err(cannot)?);
+        let mut ahead = Vec::new();
+        self.try_machine(verdict());
+        loop {
+            if self.asked_to_end() {
+                return Ok(Exit::Interrupted);
+            }
+            self.tell_verdict();
+            if let Some(line) = self.walk.suggestion() {
+                self.tell(&Event::Note(format!("Enter runs: {line}")));
+            }
+            let asks = self.asks();
+            match self.row(&mut keys, &mut ahead, &asks)? {
+                Row::Whole(text) => {
+                    if self.typed(&text) == Flow::Quit {
+                        return Ok(Exit::Ok);
+                    }
+                }
+                Row::Cut => self.tell(&Event::Trouble(
+                    Trouble::usage(format!("the terminal cut the line after {ROW} bytes"))
+                        .because("it edits lines itself, and keeps no longer ones")
+                        .hint("put the script into a file and run that"),
+                )),
+                Row::Cleared => self.terminal.data("\n"),
+                Row::End => {
+                    self.terminal.data("\n");
+                    return Ok(Exit::Ok);
+                }
+                Row::Asked => return Ok(Exit::Interrupted),
+            }
+            if self.terminal.gone() {
+                return Ok(Exit::Ok);
+            }
+        }
+    }
+
+    /// The next line, or several while a quote is open.
+    fn row(&mut self, keys: &mut File, ahead: &mut Vec<u8>, asks: &str) -> Result<Row> {
+        let mut text = String::new();
+        let mut asks = asks;
+        loop {
+            self.terminal.data(asks);
+            let bytes = loop {
+                if let Some(end) = ahead.iter().position(|byte| *byte == b'\n') {
+                    break ahead.drain(..=end).collect::<Vec<u8>>();
+                }
+                match wait_for(keys.as_fd(), None, None) {
+                    Came::Signal(SIGINT) => {
+                        ahead.clear();
+                        return Ok(Row::Cleared);
+                    }
+                    Came::Signal(_) => return Ok(Row::Asked),
+                    Came::Input | Came::Other | Came::Nothing => {}
+                }
+                let mut piece = [0; ROW + 1];
+                match keys.read(&mut piece) {
+                    Ok(0) if ahead.is_empty() => return Ok(Row::End),
+                    // Ctrl-D in a line hands in what is there; the line goes on.
+                    Ok(length) => ahead.extend_from_slice(piece.get(..length).unwrap_or_default()),
+                    Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                    // The terminal has gone (EIO).
+                    Err(_) => return Ok(Row::End),
+                }
+                if ahead.len() as u64 > LIMIT {
+                    ahead.clear();
+                    return Ok(Row::Cut);
+                }
+            };
+            if bytes.len() >= ROW {
+                return Ok(Row::Cut);
+            }
+            text.push_str(&String::from_utf8_lossy(&bytes));
+            if !open_quote(&text) || text.len() as u64 >= LIMIT {
+                text.truncate(text.trim_end_matches(['\n', '\r']).len());
+                return Ok(Row::Whole(text));
+            }
+            asks = "> ";
+        }
+    }
+}
+
+fn cannot(error: std::io::Error) -> Trouble {
+    Trouble::sandbox("the lines cannot be read").because(error)
+}
+
+/// The next line of a pipe, or several while a quote is open; `None` at the end.
+///
+/// # Errors
+/// The pipe cannot be read.
+pub(super) fn read_line(input: &mut impl BufRead) -> Result<Option<String>> {
+    let mut text = String::new();
+    loop {
+        let mut bytes = Vec::new();
+        let read = input.by_ref().take(LIMIT).read_until(b'\n', &mut bytes);
+        match read.map_err(cannot)? {
+            0 if text.is_empty() => return Ok(None),
+            0 => return Ok(Some(text)),
+            _ => text.push_str(&String::from_utf8_lossy(&bytes)),
+        }
+        if !open_quote(&text) || text.len() as u64 >= LIMIT {
+            break;
+        }
+    }
+    if text.len() as u64 >= LIMIT && !text.ends_with('\n') {
+        // The grammar refuses it anyway: the rest of the line must not be read as lines of its own.
+        input.skip_until(b'\n').map_err(cannot)?;
+    }
+    while text.ends_with(['\n', '\r']) {
+        text.pop();
+    }
+    Ok(Some(text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lines(mut input: &[u8]) -> Vec<String> {
+        std::iter::from_fn(|| read_line(&mut input).unwrap()).collect()
+    }
+
+    #[test]
+    fn lines_come_one_by_one_and_go_on_in_quotes() {
+        assert_eq!(lines(b"ps\n\nls /\r\nlast"), ["ps", "", "ls /", "last"]);
+        assert_eq!(lines(b"sh -c 'a\nb'\nps\n"), ["sh -c 'a\nb'", "ps"]);
+        assert_eq!(lines(b"echo 'never closed\n"), ["echo 'never closed\n"]);
+        assert_eq!(lines(b"a\xffb\n"), ["a\u{fffd}b"]);
+    }
+
+    #[test]
+    fn a_line_without_end_is_cut_and_its_rest_is_no_line() {
+        let mut input = vec![b'x'; 200_000];
+        input.extend_from_slice(b"\nps\n");
+        let read = lines(&input);
+        assert_eq!(read.len(), 2);
+        assert!(read[0].len() as u64 <= LIMIT);
+        assert_eq!(read[1], "ps");
+    }
+}
