@@ -31,10 +31,12 @@ fn main() -> Result<()> {
     match arguments.first().map(String::as_str) {
         Some("minimal") => minimal::main(&arguments[1..]),
         Some("bare-repl") => prompt::bare(),
-        // `cargo bench` passes `--bench`, and perhaps a filter that means nothing here.
+        // `cargo bench` passes `--bench`. `cargo bench -- prompt` leaves the launches out.
         _ => {
             let mut out = std::io::stdout().lock();
-            launches(&mut out)?;
+            if !arguments.iter().any(|word| word == "prompt") {
+                launches(&mut out)?;
+            }
             prompts(&mut out)
         }
     }
@@ -70,15 +72,19 @@ fn prompts(out: &mut impl Write) -> Result<()> {
     let this = std::env::current_exe()?;
     let rlab = prompt::Repl::rlab()?;
     let bare = prompt::Repl::bare(&this)?;
-    let mut memory = Vec::new();
+    let (mut ours, mut theirs) = (Vec::new(), Vec::new());
     let compared = pairs(
         PROMPTS,
         || {
-            let (time, resident) = rlab.first_prompt()?;
-            memory.push(resident);
-            Ok(time)
+            let start = rlab.start()?;
+            ours.push(start);
+            Ok(start.prompt)
         },
-        || bare.first_prompt().map(|(time, _)| time),
+        || {
+            let start = bare.start()?;
+            theirs.push(start);
+            Ok(start.prompt)
+        },
     );
     match compared {
         Ok(pairs) => table::ratios(out, "bare line editor", &pairs)?,
@@ -87,10 +93,29 @@ fn prompts(out: &mut impl Write) -> Result<()> {
             return Ok(());
         }
     }
-    memory.sort_unstable();
-    let of_rlab = memory.get(memory.len() / 2).copied().unwrap_or_default();
-    let (_, of_bare) = bare.first_prompt()?;
-    writeln!(out, "\nresident at the first prompt: rlab {of_rlab} KiB, bare line editor {of_bare} KiB")?;
+    let keys: Vec<_> =
+        ours.iter().zip(&theirs).skip(WARM_UP).map(|(ours, theirs)| (ours.key, theirs.key)).collect();
+    table::ratios(out, "  and to the first key", &keys)?;
+    let resident = |starts: &[prompt::Start]| {
+        let mut all: Vec<u64> = starts.iter().map(|start| start.resident).collect();
+        all.sort_unstable();
+        all.get(all.len() / 2).copied().unwrap_or_default()
+    };
+    writeln!(
+        out,
+        "\nresident at the first key: rlab {} KiB, bare line editor {} KiB",
+        resident(&ours),
+        resident(&theirs)
+    )?;
+    match rlab.completions() {
+        Ok((program, path)) => writeln!(
+            out,
+            "Tab in a root with BusyBox, from the key to the screen: a program {:.1} ms, a path {:.1} ms",
+            program.as_secs_f64() * 1000.0,
+            path.as_secs_f64() * 1000.0
+        )?,
+        Err(reason) => table::left_out(out, "Tab in a root with BusyBox", &reason.to_string())?,
+    }
     Ok(())
 }
 
