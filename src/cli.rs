@@ -36,6 +36,9 @@ pub struct Global {
     /// Take the labs from this directory (`*.toml`, in the order of their names) instead of the built-in ones.
     #[arg(long, value_name = "DIR", global = true)]
     pub labs: Option<PathBuf>,
+    /// Let labs that are not built in run their `!` lines, on this machine and as you. They are shown first.
+    #[arg(long, global = true)]
+    pub trust: bool,
     /// Colour on the terminal.
     #[arg(long, value_name = "WHEN", value_enum, default_value_t = Color::Auto, global = true)]
     pub color: Color,

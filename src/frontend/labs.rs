@@ -7,23 +7,41 @@ use std::path::{Path, PathBuf};
 use crate::cli::Format;
 use crate::error::{Exit, Result, Trouble};
 use crate::frontend::terminal::Terminal;
-use crate::lab::course::Course;
+use crate::lab::course::{Course, is_built_in};
 use crate::lab::file::Lab;
 use crate::lab::lint::{Severity, lint};
 use crate::lab::scaffold::scaffold;
+use crate::lab::trust;
 use crate::render::shelf::Shelf as List;
 use crate::session::shelf::Shelf;
 
 /// The labs that the walk finds.
-pub struct CourseShelf(pub Course);
+pub struct CourseShelf {
+    /// Which.
+    pub course: Course,
+    /// Whether those that are not built in may run lines on the host.
+    pub trusted: bool,
+}
 
 impl Shelf for CourseShelf {
     fn ids(&self) -> Vec<String> {
-        self.0.entries().iter().map(|entry| entry.id().to_owned()).collect()
+        self.course.entries().iter().map(|entry| entry.id().to_owned()).collect()
     }
 
     fn lab(&self, id: &str) -> Result<Lab> {
-        self.0.lab(id).cloned()
+        self.course.lab_to_run(id, self.trusted).cloned()
+    }
+}
+
+/// Shows what a course that is trusted will run on the host, before any of it is run.
+pub fn show_trusted(course: &Course, terminal: &mut Terminal) {
+    for entry in course.entries().iter().filter(|entry| !entry.is_built_in()) {
+        // A file with mistakes is told when its lab is asked for.
+        let lines = entry.lab().map(trust::host_lines).unwrap_or_default();
+        if !lines.is_empty() {
+            let lines: String = lines.iter().map(|line| format!("  {line}\n")).collect();
+            terminal.aside(&format!("trusted: `{}` runs on this machine:\n{lines}", entry.file()));
+        }
     }
 }
 
@@ -110,7 +128,8 @@ pub fn check(
                 }
             }
             Ok(lab) => {
-                for finding in lint(&lab) {
+                let trust = trust::finding(&lab).filter(|_| !is_built_in(source));
+                for finding in lint(&lab).into_iter().chain(trust) {
                     match finding.severity {
                         Severity::Error => errors += 1,
                         Severity::Warning => warnings += 1,

@@ -59,18 +59,18 @@ fn run(cli: Cli, terminal: &mut Terminal) -> Result<u8> {
     let Cli { mode, global } = cli;
     let labs = global.labs.as_deref();
     let exit = match mode {
-        None => repl::run(&Begin::Resume, shelf(&global)?, labs, &mut Real::default(), terminal)?,
+        None => repl::run(&Begin::Resume, shelf(&global, terminal)?, labs, &mut Real::default(), terminal)?,
         Some(Mode::Start { at, masked }) => {
             terminal.mask(masked);
-            repl::run(&Begin::At(at), shelf(&global)?, labs, &mut Real::default(), terminal)?
+            repl::run(&Begin::At(at), shelf(&global, terminal)?, labs, &mut Real::default(), terminal)?
         }
         Some(Mode::Play { masked }) => {
             terminal.mask(masked);
-            repl::run(&Begin::Play, shelf(&global)?, labs, &mut Real::default(), terminal)?
+            repl::run(&Begin::Play, shelf(&global, terminal)?, labs, &mut Real::default(), terminal)?
         }
         Some(Mode::List { format }) => labs::list(format, &course(global.labs.as_deref())?, terminal),
         Some(Mode::Run(args)) => {
-            script::run(&args, Box::new(shelf(&global)?), &mut Real::default(), terminal)?
+            script::run(&args, Box::new(shelf(&global, terminal)?), &mut Real::default(), terminal)?
         }
         Some(Mode::Exec(args)) => return exec::run(&args, terminal),
         Some(Mode::Doctor { format }) => {
@@ -84,6 +84,10 @@ fn run(cli: Cli, terminal: &mut Terminal) -> Result<u8> {
     Ok(exit as u8)
 }
 
-fn shelf(global: &Global) -> Result<Rc<dyn Shelf>> {
-    Ok(Rc::new(CourseShelf(course(global.labs.as_deref())?)))
+fn shelf(global: &Global, terminal: &mut Terminal) -> Result<Rc<dyn Shelf>> {
+    let course = course(global.labs.as_deref())?;
+    if global.trust {
+        labs::show_trusted(&course, terminal);
+    }
+    Ok(Rc::new(CourseShelf { course, trusted: global.trust }))
 }

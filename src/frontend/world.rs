@@ -8,7 +8,7 @@ use crate::recipe::compose::Recipe;
 use crate::recipe::errno::{self, Context};
 use crate::recipe::line::{Command, Line};
 use crate::recipe::machine::Machine;
-use crate::recipe::outcome::{Composed, End, HostState, Job, Outcome, Peek};
+use crate::recipe::outcome::{Composed, End, HostState, Job, Map, Outcome, Peek};
 use crate::sandbox::look::View;
 use crate::sandbox::{Sandbox, session};
 use crate::session::world::{Listener, Live, World};
@@ -172,6 +172,10 @@ impl World for Real {
 
     fn shell(&mut self, recipe: &Recipe) -> Result<Outcome> {
         self.sandbox.shell(recipe)
+    }
+
+    fn map(&mut self) -> Map {
+        self.sandbox.map()
     }
 
     fn host_state(&mut self) -> Result<HostState> {

@@ -154,6 +154,15 @@ pub fn peak(group: &Path, generation: Generation) -> Option<u64> {
     read(group, file).ok()?.parse().ok()
 }
 
+/// The bytes that the group holds now.
+pub fn in_use(group: &Path, generation: Generation) -> Option<u64> {
+    let file = match generation {
+        Generation::V1 => "memory.usage_in_bytes",
+        Generation::V2 => "memory.current",
+    };
+    read(group, file).ok()?.parse().ok()
+}
+
 /// Sets the peak back, so that it speaks of one run alone. Only v1 lets everyone do so; elsewhere it stays.
 pub fn reset_peak(group: &Path, generation: Generation) {
     if generation == Generation::V1 {

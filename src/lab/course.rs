@@ -11,6 +11,7 @@ use toml::de::{DeTable, DeValue};
 use crate::error::{Result, Trouble};
 use crate::lab::diagnostic::{Diagnostic, listed, nearest_or_all};
 use crate::lab::file::Lab;
+use crate::lab::trust;
 
 /// The built-in labs, in the order of the course: id, file name, text.
 const BUILT_IN: &[(&str, &str, &str)] = &[
@@ -94,6 +95,19 @@ impl Course {
         self.entries.get(self.position(id)? + 1).map(Entry::id)
     }
 
+    /// Reads a lab, once. `trusted`: whether one that is not built in may run lines on the host.
+    ///
+    /// # Errors
+    /// As [`Self::lab`]; and such lines, where they are not trusted.
+    pub fn lab_to_run(&self, id: &str, trusted: bool) -> Result<&Lab> {
+        let lab = self.lab(id)?;
+        let entry = self.entries.iter().find(|entry| entry.id == id && !entry.is_built_in());
+        match entry.filter(|_| !trusted).and_then(|entry| trust::distrusted(entry.file(), lab)) {
+            Some(trouble) => Err(trouble),
+            None => Ok(lab),
+        }
+    }
+
     /// Reads a lab, once.
     ///
     /// # Errors
@@ -115,6 +129,11 @@ impl Course {
         }
         entry.lab().map_err(|mistakes| trouble(entry.file(), mistakes))
     }
+}
+
+/// Whether this text is, byte for byte, a lab that is built in.
+pub fn is_built_in(source: &str) -> bool {
+    BUILT_IN.iter().any(|(_, _, text)| *text == source)
 }
 
 /// The mistakes of one file as one trouble: the first, and how many more.
@@ -145,6 +164,11 @@ impl Entry {
     /// Its text.
     pub fn source(&self) -> &str {
         &self.source
+    }
+
+    /// Whether it is, byte for byte, a lab that is built in, wherever it was read from.
+    pub fn is_built_in(&self) -> bool {
+        is_built_in(&self.source)
     }
 
     /// Title and minutes, without reading the steps.

@@ -7,6 +7,7 @@
 //! - [`check`]: a claim about outcomes or kernel state, and its verdict.
 //! - [`course`]: the labs that are built into the program.
 //! - [`lint`]: what a lab must have beyond being readable.
+//! - [`trust`]: which lines of a lab run on the host, and whether they may.
 //! - [`scaffold`]: a lab to start from.
 //! - [`read`]: a text becomes a [`Lab`](file::Lab), or every mistake in it.
 //! - `judge`: one condition each way.
@@ -22,3 +23,4 @@ pub mod need;
 pub mod number;
 pub mod read;
 pub mod scaffold;
+pub mod trust;

@@ -279,6 +279,30 @@ pub struct GroupState {
     pub members: Vec<i32>,
 }
 
+/// A control group as it is now, with what it allows and what it holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GroupNow {
+    /// Which.
+    pub state: GroupState,
+    /// Every limit of its controllers, read back; one without a number limits nothing.
+    pub limits: Vec<LimitSeen>,
+    /// Bytes of memory that its members hold; `None` without a memory controller.
+    pub in_use: Option<u64>,
+}
+
+/// `map`: the host and every container that lives, as /proc shows them now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Map {
+    /// The name of the machine.
+    pub hostname: String,
+    /// rlab itself, for the host.
+    pub host: Seen,
+    /// The containers, each as it is now.
+    pub containers: Vec<Peek>,
+    /// The control groups of this session.
+    pub groups: Vec<GroupNow>,
+}
+
 /// What of the host a lab could have changed.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct HostState {

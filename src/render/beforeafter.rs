@@ -218,7 +218,7 @@ fn beside(command: &str, sides: [(String, Vec<Line>); 2], pen: &Pen<'_>) -> Text
 }
 
 /// The line, cut to a number of columns, with a sign where something was cut.
-fn fitted(line: Line, room: usize, pen: &Pen<'_>) -> Line {
+pub(super) fn fitted(line: Line, room: usize, pen: &Pen<'_>) -> Line {
     if line.width() <= room {
         return line;
     }

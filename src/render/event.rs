@@ -60,7 +60,7 @@ fn told(event: &Event, pen: &Pen<'_>) -> Text {
         Event::Jobs(what) => jobs::jobs(what, pen),
         Event::Peeked(what) => jobs::peek(what, pen),
         Event::Ablated(table) => ablation::ablation(table, pen),
-        Event::Map { host, peeks } => map::map(host, peeks, pen),
+        Event::Map(what) => map::map(what, pen),
         Event::Status { position, steps, recipe } => page::status(position.as_ref(), steps, recipe, pen),
         Event::Labs(what) => page::labs(what, pen),
         Event::Help(text) => {

@@ -6,7 +6,7 @@ use super::{calls, listing, tokens};
 use crate::error::Trouble;
 use crate::lab::check::Verdict;
 use crate::recipe::outcome::{
-    AblationTable, Call, CallResult, Composed, HostState, Job, LimitSeen, Outcome, Peek, Seen,
+    AblationTable, Call, CallResult, Composed, GroupNow, Job, LimitSeen, Map, Outcome, Peek, Seen,
 };
 use crate::session::event::Event;
 
@@ -55,10 +55,7 @@ impl Masker {
             Event::Jobs(what) => Event::Jobs(what.iter().map(|job| self.job(job)).collect()),
             Event::Peeked(what) => Event::Peeked(self.peek(what)),
             Event::Ablated(what) => Event::Ablated(self.ablation(what)),
-            Event::Map { host, peeks } => Event::Map {
-                host: self.host_state(host),
-                peeks: peeks.iter().map(|peek| self.peek(peek)).collect(),
-            },
+            Event::Map(what) => Event::Map(self.map(what)),
             Event::Recipe(parts) => Event::Recipe(
                 parts.iter().map(|(heading, body)| (heading.clone(), self.paths(body))).collect(),
             ),
@@ -180,16 +177,22 @@ impl Masker {
         Peek { job, processes: peek.processes.clone() }
     }
 
-    fn host_state(&mut self, host: &HostState) -> HostState {
-        self.host(host);
-        let mut copy = host.clone();
-        copy.hostname = "<host>".to_owned();
-        for group in &mut copy.groups {
-            group.path = self.paths(&group.path);
+    fn map(&mut self, map: &Map) -> Map {
+        self.learn_seen(&map.host);
+        let group = |mask: &mut Self, group: &GroupNow| {
+            for pid in &group.state.members {
+                mask.name_pid(*pid);
+            }
+            let mut copy = group.clone();
+            copy.state.path = mask.paths(&copy.state.path);
+            copy.limits = mask.limits(&copy.limits);
+            copy
+        };
+        Map {
+            hostname: "<host>".to_owned(),
+            host: self.seen(&map.host),
+            containers: map.containers.iter().map(|container| self.peek(container)).collect(),
+            groups: map.groups.iter().map(|now| group(self, now)).collect(),
         }
-        for directory in &mut copy.directories {
-            *directory = self.paths(directory);
-        }
-        copy
     }
 }

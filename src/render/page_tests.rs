@@ -143,6 +143,47 @@ fn only_the_answer_that_an_ingredient_changed_is_marked() {
 }
 
 #[test]
+fn the_map_joins_what_is_shared_and_nothing_else() {
+    let drawn = |look: Look| paint(&event(&Event::Map(samples::map(ONE)), &look), &look);
+    for (look, line) in [
+        (Look { width: 130, ..LOOK }, "├────┤"),
+        (Look { width: 80, ..LOOK }, "├────┤"),
+        (Look { width: 130, ascii: true, ..LOOK }, "+----+"),
+    ] {
+        let map = drawn(look);
+        let rows = |label: &str| -> Vec<&str> {
+            map.lines()
+                .filter(|row| {
+                    row.split(['│', '├', '┤', '|', '+']).nth(1).unwrap_or("").trim().starts_with(label)
+                })
+                .collect()
+        };
+        // The first container has its own mnt and pid namespaces, the second its own mnt alone.
+        let joins = |label| rows(label).iter().map(|row| row.matches(line).count()).collect::<Vec<_>>();
+        match look.width {
+            130 => {
+                assert_eq!((joins("uts "), joins("net ")), (vec![2], vec![2]), "{map}");
+                assert_eq!((joins("pid "), joins("mnt ")), (vec![0], vec![1]), "the two have one mnt\n{map}");
+                assert_eq!(joins("root "), [1], "one root for both containers\n{map}");
+            }
+            _ => {
+                assert_eq!((joins("pid "), joins("uts ")), (vec![0, 1], vec![1, 1]), "{map}");
+                assert_eq!(joins("root "), [0, 0], "{map}");
+            }
+        }
+        assert!(map.contains("memory.max 7340032 B") && map.contains("1 = 24163 on the host"), "{map}");
+    }
+    let stacked = drawn(Look { width: 60, ..LOOK });
+    assert!(!stacked.contains('├'), "{stacked}");
+    assert_eq!(stacked.matches("┌").count(), 3);
+    assert_eq!(stacked.lines().filter(|row| row.contains("pid ") && row.contains(" own ")).count(), 1);
+    let plain = drawn(Look { plain: true, ..LOOK });
+    assert!(plain.contains("pid namespace: 4026532502, its own\n"), "{plain}");
+    assert!(plain.contains("uts namespace: 4026531837, shared with the host\n"), "{plain}");
+    assert_eq!(plain.chars().find(|c| "│─┌├".contains(*c)), None, "{plain}");
+}
+
+#[test]
 fn a_report_holds_every_step() {
     let mut report = Report::new(&machine());
     for event in samples::all(ONE) {

@@ -197,6 +197,31 @@ pub(super) fn host(v: Volatile) -> HostState {
     }
 }
 
+/// The host, a container with namespaces of its own and one that shares all but its root.
+pub(super) fn map(v: Volatile) -> Map {
+    let host = Seen {
+        pid: v.pid - 5,
+        nspid: vec![v.pid - 5],
+        root_own: false,
+        root: "/".to_owned(),
+        cgroups: BTreeMap::from([("memory".to_owned(), "/".to_owned())]),
+        namespaces: seen(v, false, None)
+            .namespaces
+            .into_iter()
+            .map(|(kind, pair)| (kind, NsPair { inside: pair.host, host: pair.host }))
+            .collect(),
+        ..seen(v, false, Some(v.processes))
+    };
+    let mut other = peek(v);
+    other.job.number = 2;
+    other.job.command = "sleep 600".to_owned();
+    other.job.seen = Seen { pid: v.pid + 9, nspid: vec![v.pid + 9], ..seen(v, false, Some(v.processes)) };
+    other.processes = vec![Paired { pid: v.pid + 9, pid_inside: v.pid + 9, command: "sleep 600".to_owned() }];
+    let state = super::samples::host(v).groups.remove(0);
+    let groups = vec![GroupNow { state, limits: killed(v).limits, in_use: Some(v.peak) }];
+    Map { hostname: "workshop".to_owned(), host, containers: vec![peek(v), other], groups }
+}
+
 pub(super) fn table(v: Volatile) -> AblationTable {
     let mut hostname = probe_before(v);
     hostname.command = "hostname".to_owned();
@@ -327,7 +352,7 @@ pub(super) fn all(v: Volatile) -> Vec<Event> {
         Event::Jobs(vec![job(v)]),
         Event::Jobs(Vec::new()),
         Event::Peeked(peek(v)),
-        Event::Map { host: host(v), peeks: vec![peek(v)] },
+        Event::Map(map(v)),
         Event::Ablated(table(v)),
         Event::Hint { number: 1, of: 4, text: "Which flag of `unshare` is about processes?".to_owned() },
         Event::Why("Because.".to_owned()),

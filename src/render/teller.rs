@@ -126,7 +126,7 @@ const fn ends(what: &Event) -> bool {
             | Event::Why(_)
             | Event::Help(_)
             | Event::Labs(_)
-            | Event::Map { .. }
+            | Event::Map(_)
             | Event::Recipe(_)
             | Event::Status { .. }
             | Event::Ablated(_)

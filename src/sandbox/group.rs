@@ -10,7 +10,7 @@ use crate::kernel::call::quoted;
 use crate::kernel::cgroup::{self, Generation};
 use crate::recipe::ingredient::{Limit, Resource};
 use crate::recipe::machine::{CgroupVersion, Machine};
-use crate::recipe::outcome::{Call, CallResult, GroupState, LimitSeen};
+use crate::recipe::outcome::{Call, CallResult, GroupNow, GroupState, LimitSeen};
 use crate::recipe::plan::Prepare;
 use crate::sandbox::owner;
 use crate::sandbox::rootfs::call;
@@ -215,16 +215,42 @@ impl Group {
 
     /// Limits as the kernel reads them back.
     pub fn limits(&self, limits: &[Limit], machine: &Machine) -> Vec<LimitSeen> {
-        let seen = |limit: &Limit| {
-            let version = machine.cgroups.of(limit.resource)?.version;
-            let file = limit_file(limit.resource, version);
-            let directory = self.directory(limit.resource, machine)?;
+        self.read_back(limits.iter().map(|limit| limit.resource), machine)
+    }
+
+    fn read_back(&self, resources: impl Iterator<Item = Resource>, machine: &Machine) -> Vec<LimitSeen> {
+        let seen = |resource: Resource| {
+            let version = machine.cgroups.of(resource)?.version;
+            let file = limit_file(resource, version);
+            let directory = self.directory(resource, machine)?;
             let value = cgroup::read(&directory, file).ok()?;
             let number = limit_number(&value);
             let file = directory.join(file).to_string_lossy().into_owned();
-            Some(LimitSeen { resource: limit.resource, version, file, value, number })
+            Some(LimitSeen { resource, version, file, value, number })
         };
-        limits.iter().filter_map(seen).collect()
+        resources.filter_map(seen).collect()
+    }
+
+    /// Each directory of the group, with what it allows and what it holds.
+    pub fn now(&self, machine: &Machine) -> Vec<GroupNow> {
+        let limits = self.read_back(Resource::ALL.into_iter(), machine);
+        let of = |state: GroupState| {
+            let place = Path::new(&state.path);
+            let memory = self.directory(Resource::Memory, machine).filter(|path| path == place);
+            let version = machine.cgroups.memory.as_ref().map(|memory| memory.version);
+            GroupNow {
+                limits: limits
+                    .iter()
+                    .filter(|limit| Path::new(&limit.file).starts_with(place))
+                    .cloned()
+                    .collect(),
+                in_use: memory
+                    .zip(version)
+                    .and_then(|(path, version)| cgroup::in_use(&path, generation(version))),
+                state,
+            }
+        };
+        self.state(machine).into_iter().map(of).collect()
     }
 
     /// The group as it is now.

@@ -99,6 +99,20 @@ impl Jobs {
         Ok(Peek { job: running.job(), processes })
     }
 
+    /// Every one that is alive, as /proc shows it now: a program may have gone on since it was started.
+    pub fn now(&self) -> Vec<Peek> {
+        let alive = self.running.iter().filter(|running| !running.process.has_ended());
+        alive
+            .map(|running| {
+                let pid = running.process.pid();
+                Peek {
+                    job: Job { seen: observe::process(pid), ..running.job() },
+                    processes: observe::members(pid),
+                }
+            })
+            .collect()
+    }
+
     fn find(&self, number: u32) -> Result<&Running> {
         self.running.iter().find(|running| running.number == number).ok_or_else(|| self.unknown(number))
     }

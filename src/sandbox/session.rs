@@ -10,7 +10,9 @@ use crate::recipe::compose::{Recipe, RootChange};
 use crate::recipe::ingredient::Resource;
 use crate::recipe::line::Command;
 use crate::recipe::machine::Machine;
-use crate::recipe::outcome::{Call, Composed, End, HostState, Job, LimitSeen, Outcome, Peek, Place, Seen};
+use crate::recipe::outcome::{
+    Call, Composed, End, HostState, Job, LimitSeen, Map, Outcome, Peek, Place, Seen,
+};
 use crate::recipe::plan::{Plan, RootPlace};
 use crate::sandbox::collect::Look;
 use crate::sandbox::jobs::{self, Jobs};
@@ -355,6 +357,16 @@ impl Sandbox {
         })
     }
 
+    /// The host and every container that lives, side by side.
+    pub fn map(&self) -> Map {
+        Map {
+            hostname: hostname(),
+            host: observe::process(std::process::id() as i32),
+            containers: self.jobs.now(),
+            groups: self.standing.group.now(self.machine()),
+        }
+    }
+
     /// The host as it is now.
     ///
     /// # Errors
@@ -364,9 +376,7 @@ impl Sandbox {
         let strays = proc::own_children().into_iter().filter(|pid| !known.contains(pid));
         Ok(HostState {
             mounts: observe::host_mounts(),
-            hostname: nix::unistd::gethostname()
-                .map(|name| name.to_string_lossy().into_owned())
-                .unwrap_or_default(),
+            hostname: hostname(),
             processes: proc::all().len() as u32,
             strays: strays.filter_map(observe::paired).collect(),
             groups: self.standing.group.state(self.machine()),
@@ -393,6 +403,10 @@ impl Drop for Sandbox {
         self.jobs.end_all();
         launch::kill_strays(&self.keeper.iter().map(Keeper::pid).collect::<Vec<_>>());
     }
+}
+
+fn hostname() -> String {
+    nix::unistd::gethostname().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
 }
 
 fn raw(ends: &[std::os::fd::OwnedFd; 3]) -> [i32; 3] {

@@ -4,7 +4,7 @@
 use crate::error::Trouble;
 use crate::lab::check::Verdict;
 use crate::lab::file::{Lab, Predict};
-use crate::recipe::outcome::{AblationTable, Call, Composed, HostState, Job, Outcome, Peek};
+use crate::recipe::outcome::{AblationTable, Call, Composed, Job, Map, Outcome, Peek};
 use crate::session::progress::Tally;
 
 /// Where a step stands.
@@ -195,12 +195,7 @@ pub enum Event {
     /// `ablate`.
     Ablated(AblationTable),
     /// `map`: every live container beside the host.
-    Map {
-        /// The host.
-        host: HostState,
-        /// The containers.
-        peeks: Vec<Peek>,
-    },
+    Map(Map),
     /// `status`.
     Status {
         /// Where the learner stands; `None` in `play`.

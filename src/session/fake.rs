@@ -11,7 +11,7 @@ use crate::recipe::ingredient::Namespace;
 use crate::recipe::line::Command;
 use crate::recipe::machine::{CgroupVersion, Cgroups, Controller, Machine};
 use crate::recipe::outcome::{
-    Call, CallResult, Composed, End, HostState, Job, NsPair, Outcome, Peek, Place, Seen,
+    Call, CallResult, Composed, End, HostState, Job, Map, NsPair, Outcome, Peek, Place, Seen,
 };
 use crate::session::world::{Listener, Live, World};
 
@@ -208,6 +208,13 @@ impl World for Fake {
     fn shell(&mut self, recipe: &Recipe) -> Result<Outcome> {
         self.asked.push("shell".to_owned());
         self.answer(recipe, "sh")
+    }
+
+    fn map(&mut self) -> Map {
+        let alive = self.jobs.iter().filter(|job| job.alive);
+        let containers = alive.map(|job| Peek { job: job.clone(), processes: Vec::new() }).collect();
+        let host = self.seen(&Recipe::default());
+        Map { hostname: self.host.hostname.clone(), host, containers, groups: Vec::new() }
     }
 
     fn host_state(&mut self) -> Result<HostState> {

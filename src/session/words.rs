@@ -37,7 +37,11 @@ impl Walk {
                 self.status(stage);
                 Ok(())
             }
-            Word::Map => self.map(stage),
+            Word::Map => {
+                let map = stage.world.map();
+                stage.tell(Event::Map(map));
+                Ok(())
+            }
             Word::Predict(answer) => self.predict(answer, stage),
             Word::Help(word) => help(word.as_deref(), stage),
             Word::Next
@@ -148,17 +152,6 @@ impl Walk {
             (None, None) => (None, Vec::new()),
         };
         stage.tell(Event::Status { position, steps, recipe: self.recipe.lines() });
-    }
-
-    /// Every live container beside the host.
-    fn map(&self, stage: &mut Stage<'_>) -> Result<()> {
-        let host = stage.world.host_state()?;
-        let alive: Vec<u32> =
-            stage.world.jobs().iter().filter(|job| job.alive).map(|job| job.number).collect();
-        // One that ends between the two looks is no reason to show nothing.
-        let peeks = alive.into_iter().filter_map(|job| stage.world.peek(Some(job)).ok()).collect();
-        stage.tell(Event::Map { host, peeks });
-        Ok(())
     }
 
     /// `recipe`: the lines, and the same told in other words.

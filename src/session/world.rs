@@ -5,7 +5,7 @@ use crate::lab::file::Need;
 use crate::recipe::compose::Recipe;
 use crate::recipe::line::Command;
 use crate::recipe::machine::Machine;
-use crate::recipe::outcome::{Call, Composed, HostState, Job, Outcome, Peek};
+use crate::recipe::outcome::{Call, Composed, HostState, Job, Map, Outcome, Peek};
 
 /// What happens while a command runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,6 +54,9 @@ pub trait World {
 
     /// An interactive shell inside, on the learner's terminal.
     fn shell(&mut self, recipe: &Recipe) -> Result<Outcome>;
+
+    /// The host and every container that lives, side by side.
+    fn map(&mut self) -> Map;
 
     /// The host as it is now.
     fn host_state(&mut self) -> Result<HostState>;

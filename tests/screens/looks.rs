@@ -108,12 +108,12 @@ fn colours_are_those_that_show_on_light_and_dark() {
     if !can_run_labs() {
         return;
     }
-    let mut screen = Screen::start(80, 24, &["start", "chroot"]);
+    let mut screen = Screen::start(80, 24, &["start", "chroot:2"]);
     screen.prompt();
     // What Enter will run is fainter than what is typed.
     let row = screen.cursor_row();
-    assert_eq!(ghost(&row).as_deref(), Some("rootfs busybox"));
-    assert_eq!(row.style_of("rootfs busybox"), Some(Style { dim: true, ..Style::default() }));
+    assert_eq!(ghost(&row).as_deref(), Some("chroot"));
+    assert_eq!(row.style_of("chroot"), Some(Style { dim: true, ..Style::default() }));
     screen.line("");
     screen.line("");
     assert_eq!(screen.style_of("✓").color, Some(2), "green");

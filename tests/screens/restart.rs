@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::course::ghost;
 use crate::support::can_run_labs;
-use crate::support::screen::{CTRL_C, Screen, Seat};
+use crate::support::screen::{CTRL_C, CTRL_D, Screen, Seat};
 
 const UP: &str = "\x1b[A";
 const CTRL_R: &str = "\x12";
@@ -13,6 +13,11 @@ fn session(home: &Path, words: &[&str]) -> Screen {
     let mut screen = Seat::new(80, 24).home(home).start(words);
     screen.prompt();
     screen
+}
+
+/// Waits until the row that is edited ends with this.
+fn edits(screen: &Screen, text: &str) {
+    screen.until_so(&format!("{text:?} is not edited"), |screen| screen.cursor_row().text.ends_with(text));
 }
 
 #[test]
@@ -24,18 +29,14 @@ fn lines_come_back_in_the_next_session() {
     first.leave();
     let mut second = session(home.path(), &["play"]);
     second.press(UP);
-    second.settle();
-    assert!(second.cursor_row().text.ends_with("echo sec''ond"), "{}", second.cursor_row().text);
+    edits(&second, "echo sec''ond");
     second.press(UP);
-    second.settle();
-    assert!(second.cursor_row().text.ends_with("echo first"), "{}", second.cursor_row().text);
+    edits(&second, "echo first");
     second.press(CTRL_C);
     second.prompt();
     second.press(CTRL_R);
-    second.settle();
     second.press("ho sec");
-    second.settle();
-    assert!(second.cursor_row().text.contains("echo sec''ond"), "{}", second.cursor_row().text);
+    edits(&second, "echo sec''ond");
     let told = second.line("");
     assert!(told.contains("\n  second\n"), "{told}");
     second.leave();
@@ -85,6 +86,48 @@ fn a_lab_that_is_done_stays_done() {
     // On to the next one.
     assert!(second.line("").contains("lab 2 of 4"));
     second.leave();
+}
+
+#[test]
+fn two_sessions_at_once_disturb_neither_each_other_nor_what_is_kept() {
+    if !can_run_labs() {
+        return;
+    }
+    let home = tempfile::tempdir().unwrap();
+    let mut one = session(home.path(), &["start", "chroot"]);
+    let mut other = session(home.path(), &["start", "memory-cgroup"]);
+    // Each finishes a step, and neither knows of the other's when it writes its own.
+    assert!(one.line("solve").contains('✓'));
+    assert!(other.line("solve").contains('✓'));
+    one.line("next");
+    assert!(one.line("solve").contains('✓'));
+    other.line("cgroup memory.max=7M");
+    one.line("echo from one");
+    other.line("echo from the other");
+    // Each has its own directory and group, and a second start collects nothing of a living one.
+    assert!(one.line("ls /").contains("\n  proc\n"));
+    assert!(other.line("!cat $CGROUP/memory.limit_in_bytes || cat $CGROUP/memory.max").contains("7340032"));
+    one.leave();
+    assert!(other.line("!test -d $CGROUP && echo th''ere").contains("\n  there\n"));
+    other.leave();
+
+    let mut third = session(home.path(), &["play"]);
+    let status = third.line("start chroot:look");
+    assert!(!status.contains("error"), "{status}");
+    let status = third.line("status");
+    assert_eq!(status.matches('✓').count(), 2, "what the first session did is lost:\n{status}");
+    third.line("start memory-cgroup:2");
+    let status = third.line("status");
+    assert_eq!(status.matches('✓').count(), 1, "what the second session did is lost:\n{status}");
+    for line in ["echo from one", "echo from the other"] {
+        third.press(CTRL_R);
+        third.press(&line[5..]);
+        edits(&third, line);
+        third.press(CTRL_C);
+        third.prompt();
+    }
+    third.press(CTRL_D);
+    third.end();
 }
 
 #[test]

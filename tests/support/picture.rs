@@ -150,6 +150,10 @@ impl Picture {
         self.parser.set_size(size(rows), size(columns));
     }
 
+    pub(super) fn columns(&self) -> usize {
+        usize::from(self.parser.screen().size().1.get())
+    }
+
     /// Row and column of the cursor, from 0, the row counted from the first that was ever shown.
     pub(super) fn cursor(&self) -> (usize, usize) {
         let screen = self.parser.screen();

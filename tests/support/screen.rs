@@ -17,7 +17,7 @@ use nix::fcntl::OFlag;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::termios::{Termios, tcgetattr};
 
-use super::picture::{Row, Style, joined};
+use super::picture::{Picture, Row, Style, joined};
 use super::window::{Shown, Window};
 
 /// How long the program may take for one thing. Generous: nothing here measures time.
@@ -155,9 +155,11 @@ impl Screen {
     pub(crate) fn prompt(&mut self) {
         let pressed = self.pressed;
         self.until("no prompt", |shown| {
-            shown.picture.editing() && shown.bytes[pressed..].windows(READS.len()).any(|piece| piece == READS)
+            shown.picture.editing()
+                && shown.bytes[pressed..].windows(READS.len()).any(|piece| piece == READS)
+                && asks(&mut shown.picture)
         });
-        self.settle();
+        self.rest(4);
     }
 
     /// Waits for the next prompt of the editor where the terminal cannot be told that a line is read (`TERM=dumb`):
@@ -166,9 +168,7 @@ impl Screen {
         let from = self.from;
         let first = self.pressed == 0;
         self.until("no prompt", |shown| {
-            let (row, column) = shown.picture.cursor();
-            let text: String = shown.picture.rows(row)[0].text.chars().take(column).collect();
-            (row > from || first) && [" ▸", " >"].iter().any(|sign| text.trim_end().ends_with(sign))
+            (shown.picture.cursor().0 > from || first) && asks(&mut shown.picture)
         });
         self.settle();
     }
@@ -234,9 +234,14 @@ impl Screen {
 
     /// Waits until the program has read every key, waits for another one, and all that it wrote is on the screen.
     pub(crate) fn settle(&self) {
+        self.rest(12);
+    }
+
+    /// The same, looked at so many times.
+    fn rest(&self, times: u32) {
         let until = Instant::now() + PATIENCE;
         let (mut bytes, mut quiet) = (0, 0);
-        while quiet < 4 {
+        while quiet < times {
             self.insist(until, "the program does not come to rest");
             let rests = !self.unread() && waits(self.pid());
             let (now, closed) = {
@@ -382,6 +387,13 @@ impl Drop for Screen {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Whether the cursor stands after the sign of the editor's prompt. Where the window is too narrow for it, it may.
+fn asks(picture: &mut Picture) -> bool {
+    let (row, column) = picture.cursor();
+    let before: String = picture.rows(row)[0].text.chars().take(column).collect();
+    picture.columns() < 20 || [" ▸", " >"].iter().any(|sign| before.trim_end().ends_with(sign))
 }
 
 /// Whether the main thread of a process waits for something to read: proc(5), `/proc/PID/syscall`.
