@@ -3,10 +3,12 @@
 use crate::cli::Format;
 use crate::error::{Exit, Result, Trouble};
 use crate::frontend::terminal::Terminal;
-use crate::frontend::world::Real;
+use crate::frontend::world::{ASK_DOCTOR, Real};
 use crate::lab::course::Course;
 use crate::lab::file::Need;
+use crate::recipe::surroundings::{self, Facts};
 use crate::render::doctor::Doctor;
+use crate::sandbox;
 use crate::session::world::World;
 
 /// Tries everything. Exit status 3 where a lab cannot run, 130 where a signal came before all was tried.
@@ -14,15 +16,15 @@ use crate::session::world::World;
 /// # Errors
 /// None of its own: what fails is what it tells.
 pub fn run(format: Format, course: &Course, world: &mut Real, terminal: &mut Terminal) -> Result<Exit> {
-    let mut doctor = Doctor::new(world.machine());
-    doctor.environment = environment(world);
+    let facts = sandbox::surroundings::look();
+    let mut doctor = Doctor::new(world.machine(), &facts, sandbox::surroundings::tools().ok());
     for need in Need::ALL {
         let found = world.can(need).map_err(reason);
         // What was interrupted has no verdict.
         if world.ending().is_some() || world.interrupted() {
             return Ok(Exit::Interrupted);
         }
-        doctor.tried(need, &found);
+        doctor.tried(need, &found.map_err(|trouble| mended(need, trouble, world, &facts)));
     }
     for entry in course.entries() {
         match course.lab(entry.id()) {
@@ -41,43 +43,19 @@ pub fn run(format: Format, course: &Course, world: &mut Real, terminal: &mut Ter
     Ok(if doctor.healthy() { Exit::Ok } else { Exit::Cannot })
 }
 
-/// The table names the need already: only why is left to tell.
+/// The table names the need already: only why is left to tell. This is the doctor that others send to.
 fn reason(mut trouble: Trouble) -> Trouble {
+    trouble.hint = trouble.hint.filter(|hint| hint != ASK_DOCTOR);
     if !trouble.causes.is_empty() {
         trouble.what = trouble.causes.remove(0);
     }
     trouble
 }
 
-/// What else shapes what rlab can do here.
-fn environment(world: &dyn World) -> Vec<String> {
-    let mut told = Vec::new();
-    if world.machine().euid != 0 {
-        told.push(
-            "rlab is not root: it adds a user namespace of its own to every container, and control groups work only \
-             where they were delegated"
-                .to_owned(),
-        );
-    }
-    let sysctl = |name: &str| {
-        let path = format!("/proc/sys/{}", name.replace('.', "/"));
-        std::fs::read_to_string(path).ok().map(|value| value.trim().to_owned())
-    };
-    if sysctl("kernel.apparmor_restrict_unprivileged_userns").as_deref() == Some("1") {
-        told.push(
-            "`kernel.apparmor_restrict_unprivileged_userns` is 1: AppArmor lets no program without a profile use a \
-             user namespace"
-                .to_owned(),
-        );
-    }
-    if sysctl("user.max_user_namespaces").as_deref() == Some("0") {
-        told.push("`user.max_user_namespaces` is 0: no user namespace can be made".to_owned());
-    }
-    if std::path::Path::new("/.dockerenv").exists() || std::path::Path::new("/run/.containerenv").exists() {
-        told.push(
-            "rlab runs in a container already: what that container is not allowed to do fails here too"
-                .to_owned(),
-        );
-    }
-    told
+/// A controller that is missing was never refused by a call: the facts say why, and what brings it.
+fn mended(need: Need, trouble: Trouble, world: &dyn World, facts: &Facts) -> Trouble {
+    let missing = need.resource().filter(|resource| world.machine().cgroups.of(*resource).is_none());
+    let Some(resource) = missing else { return trouble };
+    let (why, mend) = surroundings::missing_controller(resource, facts);
+    Trouble { what: why, causes: Vec::new(), hint: Some(mend), ..trouble }
 }

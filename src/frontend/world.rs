@@ -65,6 +65,9 @@ impl Real {
     }
 }
 
+/// The mend where nothing better is known.
+pub const ASK_DOCTOR: &str = "`rlab doctor` tells what this machine can do, and what mends it";
+
 /// The recipe and the command that try a need.
 fn trial(need: Need) -> Result<(Recipe, Command)> {
     let broken =
@@ -103,7 +106,7 @@ fn judge(need: Need, outcome: &Outcome) -> Result<()> {
             trouble.because(format!("`{}` ended with status {status}: {said}", outcome.command))
         }
     }
-    .hint("`rlab doctor` tells what this machine can do, and what mends it"))
+    .hint(ASK_DOCTOR))
 }
 
 /// What rlab could not even try.
@@ -113,6 +116,7 @@ fn lacking(need: Need, trouble: Trouble) -> Trouble {
             .because(trouble.what);
     told.causes.extend(trouble.causes);
     told.hint = trouble.hint;
+    told.refusal = trouble.refusal;
     told
 }
 

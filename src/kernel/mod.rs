@@ -5,6 +5,7 @@
 //! - [`cgroup`]: where each controller lives on this machine, v1 or v2, and its files.
 //! - [`own`]: what this process itself is and may do.
 //! - [`elf`]: which interpreter a program names.
+//! - [`surroundings`]: facts about the machine around it.
 //! - [`proc`]: what /proc says of a process.
 //! - [`kmsg`]: the kernel's own log, for the line about an out-of-memory kill.
 //! - [`tree`]: directories that are made and removed without following links or crossing mounts.
@@ -21,5 +22,6 @@ pub mod own;
 pub mod proc;
 pub mod screen;
 pub mod signals;
+pub mod surroundings;
 pub mod terminal;
 pub mod tree;

@@ -5,6 +5,9 @@ use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+/// Inode number of the first PID namespace of every Linux (`PROC_PID_INIT_INO`).
+pub const FIRST_PID_NAMESPACE: u64 = 0xEFFF_FFFC;
+
 /// A file of a process.
 fn file(pid: i32, name: &str) -> PathBuf {
     PathBuf::from(format!("/proc/{pid}/{name}"))

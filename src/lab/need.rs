@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::recipe::ingredient::Resource;
+
 /// What a machine may be able to do. Each is tried for real by `rlab doctor`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -82,6 +84,16 @@ impl Need {
     /// The command that is run under [`Need::lines`]: it exits with 0 where the machine can.
     pub const fn probe(self) -> &'static str {
         self.trial().probe
+    }
+
+    /// The resource that it limits, where it is a control group.
+    pub const fn resource(self) -> Option<Resource> {
+        match self {
+            Self::MemoryCgroup => Some(Resource::Memory),
+            Self::PidsCgroup => Some(Resource::Pids),
+            Self::CpuCgroup => Some(Resource::Cpu),
+            _ => None,
+        }
     }
 
     /// Probes keep to what both BusyBox and a minimal host have: `ls`, `cat`, `true`, `sh`.

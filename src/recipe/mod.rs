@@ -8,6 +8,7 @@
 //! - [`machine`]: the facts about this machine that a plan depends on.
 //! - [`plan`]: recipe and command become an ordered list of kernel operations.
 //! - [`place`]: the place in which rlab itself runs.
+//! - [`surroundings`]: what kind of machine it is, recognised from facts.
 //! - [`outcome`]: what really happened when a plan was carried out.
 //! - [`errno`]: what an errno means *here*, and the mend.
 //! - [`told`]: the recipe as a shell script, as `docker run`, as OCI JSON.
@@ -24,4 +25,5 @@ pub mod nearest;
 pub mod outcome;
 pub mod place;
 pub mod plan;
+pub mod surroundings;
 pub mod told;

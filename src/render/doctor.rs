@@ -6,10 +6,11 @@ use super::document::{Line, Look, Role, Sign, Text};
 use super::grid::{Cell, grid};
 use super::pen::Pen;
 use super::report::{FORMAT, MachineReport};
-use crate::error::Trouble;
+use crate::error::{Refusal, Trouble};
 use crate::lab::file::{Lab, Need};
 use crate::recipe::ingredient::Resource;
 use crate::recipe::machine::{CgroupVersion, Machine};
+use crate::recipe::surroundings::{self, Facts, Layout};
 
 /// The whole of `rlab doctor --format json`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -18,12 +19,29 @@ pub struct Doctor {
     pub format: u32,
     /// The machine.
     pub machine: MachineReport,
+    /// Where that is.
+    pub place: PlaceReport,
     /// What else shapes what rlab can do here, one sentence each.
     pub environment: Vec<String>,
     /// Every need, tried for real.
     pub needs: Vec<NeedReport>,
     /// What that means for each lab.
     pub labs: Vec<LabVerdict>,
+}
+
+/// Where rlab stands, as far as it was recognised. It explains what was tried, and never stands for trying.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PlaceReport {
+    /// Words for what was recognised, in the order of the sentences.
+    pub names: Vec<&'static str>,
+    /// How control groups are laid out.
+    pub cgroups: Layout,
+    /// Bytes of swap.
+    pub swap: u64,
+    /// Whether a group's swap can be limited, where that can be seen.
+    pub swap_limited: Option<bool>,
+    /// Where the tools of a container's file system come from.
+    pub tools: Option<String>,
 }
 
 /// Whether the machine can do one thing.
@@ -39,6 +57,9 @@ pub struct NeedReport {
     /// The mend.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
+    /// The call that the kernel refused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refusal: Option<Refusal>,
 }
 
 /// Whether something worked.
@@ -74,15 +95,29 @@ pub struct LabVerdict {
     pub verdict: Runs,
     /// The needs that are missing.
     pub missing: Vec<Need>,
+    /// Why the first of them is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Its mend.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
 }
 
 impl Doctor {
     /// Nothing was tried yet.
-    pub fn new(machine: &Machine) -> Self {
+    pub fn new(machine: &Machine, facts: &Facts, tools: Option<String>) -> Self {
+        let known = surroundings::recognise(facts);
         Self {
             format: FORMAT,
             machine: MachineReport::from(machine),
-            environment: Vec::new(),
+            place: PlaceReport {
+                names: known.iter().map(|known| known.name).collect(),
+                cgroups: facts.layout(),
+                swap: facts.swap,
+                swap_limited: facts.swap_limited,
+                tools,
+            },
+            environment: known.into_iter().map(|known| known.means).collect(),
             needs: Vec::new(),
             labs: Vec::new(),
         }
@@ -101,6 +136,7 @@ impl Doctor {
             verdict: if trouble.is_none() { Can::Yes } else { Can::No },
             reason,
             hint: trouble.and_then(|trouble| trouble.hint.clone()),
+            refusal: trouble.and_then(|trouble| trouble.refusal.as_deref().cloned()),
         });
     }
 
@@ -114,7 +150,9 @@ impl Doctor {
             all if all == lab.needs.len() => Runs::Cannot,
             _ => Runs::InPart,
         };
-        self.labs.push(LabVerdict { id: lab.id.clone(), verdict, missing });
+        let first = missing.first().and_then(|need| self.needs.iter().find(|tried| tried.need == *need));
+        let (reason, hint) = first.map_or((None, None), |first| (first.reason.clone(), first.hint.clone()));
+        self.labs.push(LabVerdict { id: lab.id.clone(), verdict, missing, reason, hint });
     }
 
     /// Whether every lab runs whole.
@@ -127,8 +165,9 @@ impl Doctor {
         let pen = Pen { look, mask: None };
         let mut text = self.about();
         text.gap();
-        for need in &self.needs {
-            text.append(told(need, &pen));
+        for (at, need) in self.needs.iter().enumerate() {
+            let earlier = self.needs.iter().take(at).find(|earlier| same_reason(earlier, need));
+            text.append(told(need, earlier, &pen));
         }
         if !self.labs.is_empty() {
             text.gap();
@@ -146,6 +185,13 @@ impl Doctor {
         };
         text.push(fact("kernel", &self.machine.kernel));
         text.push(fact("as", &who));
+        let layout = match self.place.cgroups {
+            Layout::V1 => "v1, one tree a controller",
+            Layout::V2 => "v2, one tree for all controllers",
+            Layout::Hybrid => "v1 and v2 side by side (hybrid)",
+            Layout::None => "not mounted",
+        };
+        text.push(fact("cgroups", layout));
         for resource in Resource::ALL {
             let told = match self.machine.cgroups.of(resource) {
                 Some(controller) => {
@@ -159,10 +205,29 @@ impl Doctor {
             };
             text.push(fact(resource.controller(), &told));
         }
-        for sentence in &self.environment {
-            text.push(Line::indented(1, 3).with(Role::Dim, sentence.clone()));
+        text.push(fact("swap", &self.swap()));
+        text.push(fact("tools", self.place.tools.as_deref().unwrap_or("neither BusyBox nor a shell")));
+        for (at, (name, sentence)) in self.place.names.iter().zip(&self.environment).enumerate() {
+            let mut line = fact(if at == 0 { "place" } else { "" }, name);
+            line.push(Role::Dim, format!(": {sentence}"));
+            text.push(line);
         }
         text
+    }
+
+    fn swap(&self) -> String {
+        const MIB: u64 = 1 << 20;
+        if self.place.swap == 0 {
+            return "none".to_owned();
+        }
+        let size = format!("{} MiB", self.place.swap / MIB);
+        match (self.machine.cgroups.memory.is_some(), self.place.swap_limited) {
+            (true, Some(false)) => format!(
+                "{size}, and this kernel cannot close it off for a group: a limit pushes memory out before it kills"
+            ),
+            (true, _) => format!("{size}, closed off for a group with a limit of memory"),
+            (false, _) => size,
+        }
     }
 
     fn labs_text(&self, pen: &Pen<'_>) -> Text {
@@ -196,7 +261,12 @@ fn fact(label: &str, value: &str) -> Line {
     line.with(Role::Plain, value)
 }
 
-fn told(need: &NeedReport, pen: &Pen<'_>) -> Text {
+/// Whether two needs fail for one reason, which is then told once.
+fn same_reason(earlier: &NeedReport, need: &NeedReport) -> bool {
+    need.reason.is_some() && earlier.reason == need.reason && earlier.hint == need.hint
+}
+
+fn told(need: &NeedReport, earlier: Option<&NeedReport>, pen: &Pen<'_>) -> Text {
     const COLUMN: usize = 20;
     let mut text = Text::new();
     let (sign, role) =
@@ -206,6 +276,10 @@ fn told(need: &NeedReport, pen: &Pen<'_>) -> Text {
     line.push(Role::Strong, need.need.name());
     line.pad_to(start + COLUMN);
     text.push(line.with(Role::Dim, need.need.description()));
+    if let Some(earlier) = earlier {
+        text.push(Line::indented(5, 7).with(Role::Plain, format!("as for {}", earlier.need.name())));
+        return text;
+    }
     if let Some(reason) = &need.reason {
         text.push(Line::indented(5, 7).with(Role::Plain, reason.clone()));
     }

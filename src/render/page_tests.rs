@@ -12,6 +12,7 @@ use crate::lab::file::Need;
 use crate::recipe::errno::Meaning;
 use crate::recipe::machine::{Cgroups, Machine};
 use crate::recipe::outcome::{End, Outcome};
+use crate::recipe::surroundings::Facts;
 use crate::session::event::Event;
 
 const LOOK: Look =
@@ -228,7 +229,7 @@ fn checks_that_hold_in_the_end_pass() {
 
 #[test]
 fn the_doctor_judges_labs_by_what_was_tried() {
-    let mut doctor = Doctor::new(&machine());
+    let mut doctor = Doctor::new(&machine(), &Facts::default(), None);
     doctor.tried(Need::Chroot, &Ok(()));
     doctor
         .tried(Need::MemoryCgroup, &Err(Trouble::cannot("no controller").because("ENOENT").hint("mount it")));

@@ -2,6 +2,7 @@
 //!
 //! - [`machine`]: the facts about this machine.
 //! - [`place`]: the place in which rlab itself runs.
+//! - [`surroundings`]: the facts by which the kind of machine is recognised.
 //! - [`teach`]: what was refused, looked at, and told.
 //! - [`owner`]: whose things are whose: names that carry the owner's PID and start time. [`mark`]: the same for
 //!   processes.
@@ -37,6 +38,7 @@ pub mod rootfs;
 pub mod session;
 pub mod shell;
 pub mod standing;
+pub mod surroundings;
 pub mod sweep;
 pub mod teach;
 

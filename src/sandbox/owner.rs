@@ -16,9 +16,6 @@ use crate::kernel::{cgroup, proc, tree};
 use crate::sandbox::rootfs::call;
 use crate::sandbox::teach;
 
-/// Inode number of the first PID namespace of every Linux (`PROC_PID_INIT_INO`).
-const FIRST_PID_NAMESPACE: u64 = 0xEFFF_FFFC;
-
 /// The name of everything that this process makes. In a PID namespace of its own (a container) the namespace is part
 /// of the name, since the same PID means somebody else outside.
 pub fn own_name() -> &'static str {
@@ -32,7 +29,7 @@ pub fn own_name() -> &'static str {
 
 fn namespace_suffix() -> String {
     match proc::namespace(0, "pid") {
-        Some(FIRST_PID_NAMESPACE) | None => String::new(),
+        Some(proc::FIRST_PID_NAMESPACE) | None => String::new(),
         Some(other) => format!(".{other}"),
     }
 }

@@ -129,7 +129,9 @@ pub struct Manifest {
     pub links: BTreeMap<String, String>,
     /// Small files that rlab writes.
     pub texts: BTreeMap<String, &'static str>,
-    /// One sentence on where the tools come from.
+    /// Where the tools come from.
+    pub source: String,
+    /// The same as a sentence, with what became of them.
     pub note: String,
 }
 
@@ -169,12 +171,9 @@ impl Manifest {
                 self.links.insert(format!("bin/{name}"), "busybox".to_owned());
             }
         }
-        self.note = format!(
-            "{} is {how}, {:.1} MB: every tool in /bin is a link to it ({} names)",
-            busybox.display(),
-            size as f64 / 1e6,
-            self.links.len()
-        );
+        self.source = format!("{} is {how}, {:.1} MB", busybox.display(), size as f64 / 1e6);
+        self.note =
+            format!("{}: every tool in /bin is a link to it ({} names)", self.source, self.links.len());
         self.files.insert("bin/busybox".to_owned(), busybox);
         Ok(())
     }
@@ -193,7 +192,8 @@ impl Manifest {
             self.files.insert(format!("bin/{name}"), path.clone());
         }
         let why = if tools == Tools::Host { "" } else { "no BusyBox here: " };
-        self.note = format!("{why}{} tools of this machine, with the libraries they need", found.len());
+        self.source = format!("{why}{} tools of this machine, with the libraries they need", found.len());
+        self.note.clone_from(&self.source);
         Ok(())
     }
 

@@ -36,7 +36,13 @@ pub(crate) const ALL: &[Provocation] = &[
     provoke("user-namespace-unmapped", "clone3", EPERM, "exec unshare --user $RLAB", NEW_USER),
     provoke("namespace-without-admin", "clone3", EPERM, NO_ADMIN, "unshare --uts\ntrue\n"),
     provoke("namespace-without-admin", "unshare", EPERM, NO_ADMIN, "unshare --cgroup\ntrue\n"),
-    provoke("pid-namespace-dead", "clone3", ENOMEM, HALF, "true\ntrue\n"),
+    provoke(
+        "pid-namespace-dead",
+        "clone3",
+        ENOMEM,
+        "exec unshare --pid sh -c '/bin/true; exec $RLAB'",
+        "true\n",
+    ),
     provoke("pid-namespace-half", "clone3", EINVAL, HALF, "unshare --pid\ntrue\n"),
     provoke(
         "namespace-count-zero",

@@ -57,11 +57,4 @@ pub(crate) const ALL: &[Provocation] = &[
         PLAIN,
         "cgroup memory.max=64M\nsleep 1000 &\ndrop cgroup\nkill 1\n",
     ),
-    provoke(
-        "group-in-use",
-        "rmdir",
-        EBUSY,
-        PLAIN,
-        "cgroup memory.max=64M\n!mkdir $CGROUP/below\ndrop cgroup\n!rmdir $CGROUP/below\n",
-    ),
 ];

@@ -88,7 +88,7 @@ fn refusals(provocation: &Provocation) -> (Vec<Told>, String) {
     std::fs::set_permissions(path, PermissionsExt::from_mode(0o755)).unwrap();
     let work = path.join("work");
     std::fs::create_dir(&work).unwrap();
-    std::fs::set_permissions(&work, PermissionsExt::from_mode(0o777)).unwrap();
+    std::fs::set_permissions(&work, PermissionsExt::from_mode(0o1777)).unwrap();
     let program = path.join("rlab");
     std::fs::hard_link(env!("CARGO_BIN_EXE_rlab"), &program)
         .or_else(|_| std::fs::copy(env!("CARGO_BIN_EXE_rlab"), &program).map(drop))

@@ -96,7 +96,7 @@ pub(super) const ROWS: &[Row] = &[
         &["rmdir"],
         EBUSY,
         GROUP,
-        "a process still lives in the group, or a group is below it",
-        "end it with `kill N`, remove the group below it with `!rmdir`",
+        "a process still lives in the group",
+        "end it with `kill N`",
     ),
 ];
