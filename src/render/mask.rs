@@ -40,9 +40,9 @@ pub struct Masker {
     words: Vec<(String, String)>,
     /// Names of the host.
     hostnames: BTreeSet<String>,
-    /// Outputs that listed the host's processes, blanks taken out, and what stands for each: an observation may quote a
-    /// piece of one.
-    hidden: BTreeMap<String, String>,
+    /// Outputs that listed the host's processes, blanks taken out, and what stands for each, latest last: an observation
+    /// may quote a piece of one, and is most likely about the latest.
+    hidden: Vec<(String, String)>,
     /// How many lines those had.
     hidden_lines: BTreeSet<usize>,
     /// Readings of the group's kill counter, and what stands for each.
@@ -209,7 +209,9 @@ impl Masker {
             return Some("<host>".to_owned());
         }
         let piece = folded(quoted.trim_end_matches('…'));
-        let hidden = self.hidden.iter().find(|(hidden, _)| hidden.starts_with(&piece));
+        let whole = !quoted.ends_with('…');
+        let quotes = |hidden: &str| if whole { hidden == piece } else { hidden.starts_with(&piece) };
+        let hidden = self.hidden.iter().rev().find(|(hidden, _)| quotes(hidden));
         // The heading alone is no listing, and a number alone is a count.
         let rows = piece.bytes().any(|byte| byte.is_ascii_digit())
             && piece.bytes().any(|byte| byte.is_ascii_alphabetic());
@@ -221,10 +223,10 @@ impl Masker {
         let stdout = &outcome.stdout;
         let shown = listing::without_host(stdout, outcome, self);
         if shown.contains(HOST_PROCESSES) && !stdout.contains(HOST_PROCESSES) {
-            self.hidden.insert(folded(stdout), HOST_PROCESSES.to_owned());
+            self.hidden.push((folded(stdout), HOST_PROCESSES.to_owned()));
             self.hidden_lines.insert(stdout.lines().count());
         } else if shown != *stdout && !stdout.contains(HOST_PROCESSES) {
-            self.hidden.insert(folded(stdout), shown.split_whitespace().collect::<Vec<_>>().join(" "));
+            self.hidden.push((folded(stdout), shown.split_whitespace().collect::<Vec<_>>().join(" ")));
         }
         self.lines(&shown, outcome)
     }

@@ -157,6 +157,15 @@ fn what_a_filter_finds_of_others_is_chance() {
         assert_eq!(masked.end, alone.end, "what really was, alone");
         assert_eq!(mask.outcome(&masked), masked);
     }
+    // With many others in front, a quotation is cut before it comes to the row that is ours.
+    let crowd = other.repeat(5);
+    let mut mask = Masker::new();
+    mask.outcome(&stays);
+    mask.outcome(&found(&crowd, End::Exited(0)));
+    mask.outcome(&found(&format!("{crowd}{own}"), End::Exited(0)));
+    let quote: String = crowd.replace('\n', " ").chars().take(59).collect();
+    let name = mask.pid(24163);
+    assert_eq!(observed(&mask, &format!("output `{quote}…`")), format!("output `{name} sleep 1234`"));
     // Something else that prints nothing of ours has ended as it has ended.
     let cut =
         Outcome { command: "ps -A | grep '[s]leep 1234' | head".to_owned(), ..found(other, End::Exited(0)) };
