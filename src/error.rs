@@ -70,6 +70,11 @@ impl Trouble {
         Self { exit: Exit::Cannot, ..Self::sandbox(what) }
     }
 
+    /// The learner asked rlab to stop (exit 130).
+    pub fn interrupted(what: impl Into<String>) -> Self {
+        Self { exit: Exit::Interrupted, ..Self::sandbox(what) }
+    }
+
     /// Adds why it happened, below the causes already known.
     #[must_use]
     pub fn because(mut self, cause: impl fmt::Display) -> Self {

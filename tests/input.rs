@@ -7,7 +7,7 @@ mod support;
 use std::io::Write;
 use std::process::{Output, Stdio};
 
-use support::{has, is_root, rlab, run, run_and_leave_nothing, skip, status, stderr, stdout};
+use support::{has, is_root, left_by, rlab, run, run_and_leave_nothing, skip, status, stderr, stdout};
 
 /// Feeds lines to the REPL without a terminal.
 fn session(lines: &str) -> Output {
@@ -208,4 +208,75 @@ fn bytes_that_are_no_text_do_no_harm() {
     assert_ne!(status(&output), 101, "a panic: {}", stderr(&output));
     assert!(stdout(&output).contains("rootfs"), "help was not reached: {}", stdout(&output));
     assert!(!stdout(&output).contains('\x1b'), "an escape sequence got through");
+}
+
+#[test]
+fn one_bad_file_hides_no_other_and_two_labs_have_two_ids() {
+    let home = tempfile::tempdir().unwrap();
+    let labs = home.path().join("labs");
+    std::fs::create_dir(&labs).unwrap();
+    let new = rlab(home.path()).arg("new").arg(labs.join("one.toml")).output().unwrap();
+    assert_eq!(status(&new), 0, "{}", all(&new));
+    let good = std::fs::read_to_string(labs.join("one.toml")).unwrap();
+    std::fs::write(labs.join("bytes.toml"), b"id = \"\xff\"").unwrap();
+    std::fs::write(labs.join("typo.toml"), good.replace("minutes", "minuets").replace("\"one\"", "\"two\""))
+        .unwrap();
+    std::fs::write(labs.join("twin.toml"), &good).unwrap();
+    let output =
+        rlab(home.path()).arg("check").arg(&labs).arg(home.path().join("gone.toml")).output().unwrap();
+    let text = all(&output);
+    assert_eq!(status(&output), 2, "{text}");
+    for told in
+        ["is not UTF-8", "minuets", "has the id `one` too", "gone.toml` cannot be read", "hint: `rlab new"]
+    {
+        assert!(text.contains(told), "{told} is not told:\n{text}");
+    }
+}
+
+#[test]
+fn a_report_that_could_not_be_written_is_no_success() {
+    let home = tempfile::tempdir().unwrap();
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let output = rlab(home.path()).args(["list", "--format", "json"]).stdout(full).output().unwrap();
+    assert_eq!(status(&output), 125, "{}", stderr(&output));
+    assert!(stderr(&output).contains("No space left"), "{}", stderr(&output));
+}
+
+#[test]
+fn an_interrupt_ends_a_run_whenever_it_comes() {
+    if !is_root() {
+        return;
+    }
+    // From the first trial of a need to the middle of a lab; on a busy machine all of it may be trials.
+    let mut early = 0;
+    for wait in [1, 5, 10, 20, 30, 50, 80, 120, 200, 300] {
+        let home = tempfile::tempdir().unwrap();
+        let child = rlab(home.path())
+            .args(["run", "--all"])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let pid = nix::unistd::Pid::from_raw(child.id() as i32);
+        // Before it listens, SIGINT ends it as it ends any program.
+        while !blocks_interrupts(child.id()) {
+            std::thread::sleep(std::time::Duration::from_millis(1));
+        }
+        std::thread::sleep(std::time::Duration::from_millis(wait));
+        nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGINT).unwrap();
+        let output = child.wait_with_output().unwrap();
+        let text = all(&output);
+        assert_eq!(status(&output), 130, "after {wait} ms:\n{text}");
+        assert!(!text.contains("skipped"), "an interrupt says nothing about the machine:\n{text}");
+        assert_eq!(left_by(pid.as_raw() as u32), Vec::<String>::new());
+        early += usize::from(stdout(&output).is_empty());
+    }
+    assert!(early < 10, "no run came as far as a lab");
+}
+
+/// Whether a process has SIGINT blocked, as rlab has once it listens for it.
+fn blocks_interrupts(pid: u32) -> bool {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigBlk:")).unwrap().trim();
+    u64::from_str_radix(mask, 16).unwrap() & 0b10 != 0
 }

@@ -1,5 +1,6 @@
 //! Labs as files: the built-in course or a directory of someone's own, `rlab list`, `rlab check`, `rlab new`.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
@@ -64,7 +65,8 @@ pub fn course(labs: Option<&Path>) -> Result<Course> {
 /// The `*.toml` files of a directory, sorted by name.
 pub(super) fn toml_files(dir: &Path) -> Result<Vec<PathBuf>> {
     let cannot = |error: std::io::Error| {
-        Trouble::usage(format!("the directory `{}` cannot be read", dir.display())).because(error)
+        let hint = "`--labs` and `rlab check` take a directory of `*.toml` files";
+        Trouble::usage(format!("the directory `{}` cannot be read", dir.display())).because(error).hint(hint)
     };
     let mut files = Vec::new();
     for entry in fs::read_dir(dir).map_err(cannot)? {
@@ -80,7 +82,13 @@ pub(super) fn toml_files(dir: &Path) -> Result<Vec<PathBuf>> {
 /// Name and text of one file.
 pub(super) fn read(file: &Path) -> Result<(String, String)> {
     let cannot = || Trouble::usage(format!("the lab file `{}` cannot be read", file.display()));
-    let bytes = fs::read(file).map_err(|error| cannot().because(error))?;
+    let bytes = fs::read(file).map_err(|error| {
+        let hint = match error.kind() {
+            ErrorKind::NotFound => format!("`rlab new {}` writes one to start from", file.display()),
+            _ => format!("look at it with `ls -ld {}`", file.display()),
+        };
+        cannot().because(error).hint(hint)
+    })?;
     let text = String::from_utf8(bytes).map_err(|error| {
         cannot()
             .because(format!("byte {} is not UTF-8", error.utf8_error().valid_up_to() + 1))
@@ -108,18 +116,28 @@ pub fn list(format: Format, course: &Course, terminal: &mut Terminal) -> Exit {
 /// `rlab check`: lints files, directories of files, or the built-in course. Exit status 2 where there is an error.
 ///
 /// # Errors
-/// A path that cannot be read.
+/// A directory that cannot be read, or has no lab.
 pub fn check(
     paths: &[PathBuf],
     course: impl FnOnce() -> Result<Course>,
     terminal: &mut Terminal,
 ) -> Result<Exit> {
     let sources = match paths {
-        [] => course()?.entries().iter().map(|e| (e.file().to_owned(), e.source().to_owned())).collect(),
+        [] => course()?.entries().iter().map(|e| Ok((e.file().to_owned(), e.source().to_owned()))).collect(),
         paths => sources(paths)?,
     };
     let (mut errors, mut warnings) = (0, 0);
-    for (file, source) in &sources {
+    let mut ids: BTreeMap<String, &str> = BTreeMap::new();
+    for source in &sources {
+        let (file, source) = match source {
+            Ok(source) => source,
+            // One file that cannot be read must not hide what is wrong with the others.
+            Err(trouble) => {
+                errors += 1;
+                terminal.trouble(trouble);
+                continue;
+            }
+        };
         match Lab::read(file, source) {
             Err(mistakes) => {
                 errors += mistakes.len();
@@ -128,6 +146,13 @@ pub fn check(
                 }
             }
             Ok(lab) => {
+                if let Some(other) = ids.insert(lab.id.clone(), file) {
+                    errors += 1;
+                    terminal.data(&format!(
+                        "{file}: error: `{other}` has the id `{}` too\nhint: give one of them another `id`\n",
+                        lab.id
+                    ));
+                }
                 let trust = trust::finding(&lab).filter(|_| !is_built_in(source));
                 for finding in lint(&lab).into_iter().chain(trust) {
                     match finding.severity {
@@ -149,20 +174,20 @@ pub fn check(
     Ok(if errors == 0 { Exit::Ok } else { Exit::Usage })
 }
 
-fn sources(paths: &[PathBuf]) -> Result<Vec<(String, String)>> {
+/// The files that are meant, each with its text or why it cannot be read.
+fn sources(paths: &[PathBuf]) -> Result<Vec<Result<(String, String)>>> {
     let mut sources = Vec::new();
     for path in paths {
         if path.is_dir() {
             let files = toml_files(path)?;
             if files.is_empty() {
                 return Err(Trouble::usage(format!("there is no lab in `{}`", path.display()))
-                    .because("no file there ends in `.toml`"));
+                    .because("no file there ends in `.toml`")
+                    .hint(format!("`rlab new {}` writes one", path.join("mine.toml").display())));
             }
-            for file in files {
-                sources.push(read(&file)?);
-            }
+            sources.extend(files.iter().map(|file| read(file)));
         } else {
-            sources.push(read(path)?);
+            sources.push(read(path));
         }
     }
     Ok(sources)

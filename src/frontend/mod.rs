@@ -38,7 +38,7 @@ pub mod world;
 use std::rc::Rc;
 
 use crate::cli::{Cli, Global, Mode};
-use crate::error::Result;
+use crate::error::{Exit, Result};
 use crate::frontend::labs::{CourseShelf, course};
 use crate::frontend::repl::Begin;
 use crate::frontend::terminal::Terminal;
@@ -48,10 +48,12 @@ use crate::session::shelf::Shelf;
 /// Does what the command line says, and gives the exit status.
 pub fn main(cli: Cli) -> u8 {
     let mut terminal = Terminal::new(&cli.global);
-    run(cli, &mut terminal).unwrap_or_else(|trouble| {
+    let exit = run(cli, &mut terminal).unwrap_or_else(|trouble| {
         terminal.trouble(&trouble);
         trouble.exit as u8
-    })
+    });
+    // Whoever reads the report must not take half of it for all of it.
+    if exit == 0 && terminal.lost() { Exit::Sandbox as u8 } else { exit }
 }
 
 /// The table of modes.

@@ -218,7 +218,10 @@ fn open(script: &Path) -> Result<Box<dyn BufRead>> {
     if script == Path::new("-") {
         return Ok(Box::new(BufReader::new(std::io::stdin())));
     }
-    let cannot = || Trouble::usage(format!("the script `{}` cannot be read", script.display()));
+    let cannot = || {
+        Trouble::usage(format!("the script `{}` cannot be read", script.display()))
+            .hint("a script is a file of lines as you would type them; `-` reads them from standard input")
+    };
     let file = File::open(script).map_err(|error| cannot().because(error))?;
     if file.metadata().is_ok_and(|data| data.is_dir()) {
         return Err(cannot().because("it is a directory"));

@@ -21,6 +21,7 @@ pub struct Terminal {
     err_look: Look,
     out_is_terminal: bool,
     gone: bool,
+    lost: bool,
 }
 
 impl Terminal {
@@ -44,6 +45,7 @@ impl Terminal {
             err_look: look(err_is_terminal),
             out_is_terminal,
             gone: false,
+            lost: false,
         }
     }
 
@@ -88,9 +90,15 @@ impl Terminal {
             self.gone = true;
             // A full disk is worth a word, a closed pipe is how `head` says thank you.
             if error.kind() != ErrorKind::BrokenPipe {
+                self.lost = true;
                 self.trouble(&Trouble::sandbox("standard output cannot be written").because(error));
             }
         }
+    }
+
+    /// Whether data could not be written although someone wanted it: a full disk.
+    pub const fn lost(&self) -> bool {
+        self.lost
     }
 
     /// Writes a document as data.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::error::{Result, Trouble};
+use crate::error::{Exit, Result, Trouble};
 use crate::lab::file::Need;
 use crate::recipe::compose::Recipe;
 use crate::recipe::errno::{self, Context};
@@ -20,8 +20,6 @@ pub struct Real {
     /// What stands on the host, to come back to after a need was tried.
     recipe: Recipe,
     needs: BTreeMap<Need, Result<()>>,
-    /// Whether the last need was not tried to its end, since the learner interrupted it.
-    interrupted: bool,
 }
 
 impl Real {
@@ -55,13 +53,11 @@ impl Real {
             .map_err(|trouble| lacking(need, trouble));
         self.sandbox.compose(&self.recipe)?;
         let outcome = outcome?;
-        self.interrupted = outcome.interrupted;
+        // Even where it came to its end before the signal did: the learner has asked to stop.
+        if outcome.interrupted {
+            return Err(Trouble::interrupted(format!("the trial of `{}` was interrupted", need.name())));
+        }
         judge(need, &outcome)
-    }
-
-    /// Whether the last need that was tried was interrupted: then nothing is known of it.
-    pub const fn interrupted(&self) -> bool {
-        self.interrupted
     }
 }
 
@@ -138,7 +134,7 @@ impl World for Real {
             return known.clone();
         }
         let found = self.attempt(need);
-        if !self.interrupted {
+        if !found.as_ref().is_err_and(|trouble| trouble.exit == Exit::Interrupted) {
             self.needs.insert(need, found.clone());
         }
         found

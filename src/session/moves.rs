@@ -3,7 +3,7 @@
 
 use std::rc::Rc;
 
-use crate::error::{Result, Trouble};
+use crate::error::{Exit, Result, Trouble};
 use crate::lab::file::{Lab, LabLine};
 use crate::recipe::compose::Recipe;
 use crate::recipe::line::Line;
@@ -40,11 +40,17 @@ impl Walk {
 
     /// What this machine cannot do of the lab is told before the learner looks for the fault in what they typed.
     fn warn(&self, lab: &Lab, stage: &mut Stage<'_>) {
-        let lacks: Vec<Trouble> = lab.needs.iter().filter_map(|need| stage.world.can(*need).err()).collect();
-        for trouble in &lacks {
-            stage.tell(Event::Trouble(trouble.clone()));
+        let mut lacks = false;
+        for need in &lab.needs {
+            let Err(trouble) = stage.world.can(*need) else { continue };
+            if trouble.exit == Exit::Interrupted {
+                stage.note("interrupted: what this machine lacks for the lab was not tried to the end");
+                return;
+            }
+            stage.tell(Event::Trouble(trouble));
+            lacks = true;
         }
-        if !lacks.is_empty() {
+        if lacks {
             stage.note(
                 "you can go on: the steps that need this will not be done on this machine, the others will",
             );

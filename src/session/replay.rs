@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use crate::error::{Result, Trouble};
+use crate::error::{Exit, Result, Trouble};
 use crate::lab::file::Lab;
 use crate::session::event::Event;
 use crate::session::shelf::{address, step_index};
@@ -40,7 +40,12 @@ impl Walk {
         let first = step.map_or(Ok(0), |step| step_index(&lab, step))?;
         self.interrupted = false;
         if let Some(trouble) = skipped(&lab, stage) {
-            return Ok(Summary { skipped: Some(trouble), ..Summary::default() });
+            let interrupted = trouble.exit == Exit::Interrupted;
+            return Ok(Summary {
+                skipped: Some(trouble).filter(|_| !interrupted),
+                interrupted,
+                ..Summary::default()
+            });
         }
         let mut summary = Summary::default();
         self.open(Rc::clone(&lab), stage)?;
@@ -109,6 +114,10 @@ impl Walk {
 
 fn skipped(lab: &Lab, stage: &mut Stage<'_>) -> Option<Trouble> {
     let trouble = lab.needs.iter().find_map(|need| stage.world.can(*need).err())?;
+    // What was interrupted says nothing about the machine.
+    if trouble.exit == Exit::Interrupted {
+        return Some(trouble);
+    }
     stage.tell(Event::LabSkipped { lab: lab.id.clone(), title: lab.title.clone(), trouble: trouble.clone() });
     Some(trouble)
 }
