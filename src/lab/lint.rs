@@ -1,5 +1,7 @@
 //! What a lab must have beyond being readable, and a lab to start from.
 
+mod vain;
+
 use std::fmt;
 
 use crate::lab::file::{Lab, LabLine, Need, Step};
@@ -70,6 +72,7 @@ pub fn lint(lab: &Lab) -> Vec<Finding> {
         };
         texts(step, &mut report);
         acts(step, &mut report);
+        vain::vain(step, &mut report);
     }
     findings
 }
@@ -91,9 +94,6 @@ fn texts(step: &Step, report: Report<'_>) {
     if height > lines {
         let what = format!("`say` takes {height} lines of {columns} columns, a screen has {lines}");
         report(Severity::Error, what, Some("move some of it to `why`, or make two steps of it"));
-    }
-    if let Some(at) = step.hints.iter().position(|hint| hint.trim().is_empty()) {
-        report(Severity::Error, format!("hint {} is empty", at + 1), None);
     }
     if step.hints.len() != HINTS {
         let what = format!("{} hints where a ladder has {HINTS}", step.hints.len());
@@ -269,7 +269,6 @@ mod tests {
                 "title = \"A title that is a little longer than any line of the header can be\"",
                 "error: step `isolate`: the title has 66 characters, 60 fit",
             ),
-            ("hints = [\n", "hints = [\"\",\n", "error: step `isolate`: hint 1 is empty"),
             ("hints = [\n", "hints = [\"one\",\n", "warning: step `isolate`: 4 hints where a ladder has 3"),
             ("why = \"", "why = \"\" # ", "warning: step `isolate`: no `why`"),
             ("probe = \"ps -A\"", "", "warning: step `isolate`: no probe"),

@@ -91,7 +91,8 @@ fn namespace(kind: Namespace, owner: Owner, seen: &Seen) -> Observation {
     };
     // Not the ids: the kernel gives those of a dead namespace to the next one, so they say nothing across runs.
     let text = if pair.own() {
-        format!("a {} namespace of its own", kind.name())
+        let article = if kind == Namespace::Ipc { "an" } else { "a" };
+        format!("{article} {} namespace of its own", kind.name())
     } else {
         format!("the host's {} namespace", kind.name())
     };

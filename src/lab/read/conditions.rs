@@ -114,7 +114,7 @@ fn signal(key: &str, value: Value<'_>, f: &mut Findings<'_>) -> Option<i32> {
     if read.is_none() {
         f.report(
             value.span(),
-            format!("`{key}` is no signal"),
+            format!("`{key}` names no signal"),
             Some("for example `\"SIGKILL\"` or `9`".to_owned()),
         );
     }

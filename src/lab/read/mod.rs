@@ -177,6 +177,18 @@ fn read_steps(fields: &Fields<'_>, findings: &mut Findings<'_>) -> Vec<Step> {
     steps
 }
 
+fn read_hints(fields: &Fields<'_>, findings: &mut Findings<'_>) -> Vec<String> {
+    let mut hints = Vec::new();
+    for (hint, span) in fields.strings("hints", findings).unwrap_or_default() {
+        if hint.trim().is_empty() {
+            let ladder = "a nudge, a stronger one, nearly the answer".to_owned();
+            findings.report(span, format!("hint {} is empty", hints.len() + 1), Some(ladder));
+        }
+        hints.push(hint.to_owned());
+    }
+    hints
+}
+
 fn read_step(fields: &Fields<'_>, findings: &mut Findings<'_>) -> Step {
     let ablation = read_ablation(fields, findings);
     let text = |key: &str, findings: &mut Findings<'_>| fields.string(key, findings).map(str::to_owned);
@@ -186,12 +198,7 @@ fn read_step(fields: &Fields<'_>, findings: &mut Findings<'_>) -> Step {
         say: fields.required("say", "what this is and why, in Markdown", findings),
         try_lines: read_lines(fields, "try", Use::Act, findings),
         probe: read_probe(fields, findings),
-        hints: fields
-            .strings("hints", findings)
-            .unwrap_or_default()
-            .into_iter()
-            .map(|(hint, _)| hint.to_owned())
-            .collect(),
+        hints: read_hints(fields, findings),
         why: text("why", findings),
         type_line: text("type", findings),
         notes: text("notes", findings),

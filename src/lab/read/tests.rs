@@ -125,6 +125,11 @@ const MISTAKES: &[(&str, &str, &str)] = &[
     ("\"chroot\", \"pid-namespace\"", "\"chroot\", \"chroot\"", "6:20(8) `chroot` is there twice"),
     ("say = \"What this is.\"", "say = \" \"", "12:7(3) `say` is empty: what this is and why, in Markdown"),
     ("title = \"Give it", "title = \"Give\\nit", "11:1(5) `title` is longer than one line"),
+    (
+        "hints = [\"nudge\"",
+        "hints = [\" \"",
+        "15:10(3) hint 1 is empty | a nudge, a stronger one, nearly the answer",
+    ),
     ("hints = [\"nudge\"", "hints = [7", "15:10(1) `hints` is a list of strings, not a whole number"),
     (
         "probe = \"ps -A\"",
@@ -192,7 +197,7 @@ const MISTAKES: &[(&str, &str, &str)] = &[
     (
         "pid_inside = 1",
         "signal = \"SIGKIL\"",
-        "26:10(8) `signal` is no signal | for example `\"SIGKILL\"` or `9`",
+        "26:10(8) `signal` names no signal | for example `\"SIGKILL\"` or `9`",
     ),
     (
         "pid_inside = 1",
