@@ -363,11 +363,16 @@ impl Syscall {
     }
 
     /// openat(2) of a new file, for writing.
-    pub fn create(path: &str) -> Self {
+    pub fn create(path: &str, mode: u32) -> Self {
         let flags = libc::O_WRONLY | libc::O_CREAT | libc::O_EXCL | libc::O_CLOEXEC;
-        let args =
-            vec![Arg::Int(libc::AT_FDCWD.into()), Arg::Str(c(path)), Arg::Int(flags.into()), Arg::Int(0o644)];
-        let text = texts!("AT_FDCWD, ", Arg(1), ", O_WRONLY|O_CREAT|O_EXCL|O_CLOEXEC, 0644");
+        let args = vec![
+            Arg::Int(libc::AT_FDCWD.into()),
+            Arg::Str(c(path)),
+            Arg::Int(flags.into()),
+            Arg::Int(mode.into()),
+        ];
+        let mode = format!("{mode:04o}");
+        let text = texts!("AT_FDCWD, ", Arg(1), ", O_WRONLY|O_CREAT|O_EXCL|O_CLOEXEC, ", mode);
         Self::new(libc::SYS_openat, "openat", args, text)
     }
 

@@ -237,8 +237,9 @@ impl Compiler<'_> {
         for (inside, target) in &manifest.links {
             self.push(Syscall::symlink(target, inside).quiet());
         }
-        for (inside, text) in &manifest.texts {
-            self.push(Syscall::create(inside).saved(FILE).quiet());
+        let texts = manifest.texts.iter().map(|text| (text, 0o644));
+        for ((inside, text), mode) in texts.chain(manifest.scripts.iter().map(|script| (script, 0o755))) {
+            self.push(Syscall::create(inside, mode).saved(FILE).quiet());
             self.push(Syscall::write_slot(FILE, text).quiet());
         }
     }

@@ -87,6 +87,9 @@ const TOOLS: &[&str] = &[
     "od",
 ];
 
+/// For a machine without ps(1): most lessons want to see who is there.
+const PS: &str = include_str!("ps.sh");
+
 /// Where the machine keeps its programs, asked in this order after `PATH`.
 const PROGRAM_DIRECTORIES: [&str; 6] =
     ["/bin", "/usr/bin", "/sbin", "/usr/sbin", "/usr/local/bin", "/usr/local/sbin"];
@@ -129,6 +132,8 @@ pub struct Manifest {
     pub links: BTreeMap<String, String>,
     /// Small files that rlab writes.
     pub texts: BTreeMap<String, &'static str>,
+    /// Programs that rlab writes.
+    pub scripts: BTreeMap<String, &'static str>,
     /// Where the tools come from.
     pub source: String,
     /// The same as a sentence, with what became of them.
@@ -160,9 +165,9 @@ impl Manifest {
     fn busybox(&mut self, busybox: PathBuf, names: Names<'_>) -> Result<()> {
         let how = if interpreter(&busybox).is_some() {
             self.libraries(&busybox)?;
-            "with its libraries"
+            "comes with its libraries"
         } else {
-            "static"
+            "is static"
         };
         let size = fs::metadata(&busybox).map(|meta| meta.len()).unwrap_or_default();
         for name in names.of(&busybox) {
@@ -171,7 +176,7 @@ impl Manifest {
                 self.links.insert(format!("bin/{name}"), "busybox".to_owned());
             }
         }
-        self.source = format!("{} is {how}, {:.1} MB", busybox.display(), size as f64 / 1e6);
+        self.source = format!("{} {how}, {:.1} MB", busybox.display(), size as f64 / 1e6);
         self.note =
             format!("{}: every tool in /bin is a link to it ({} names)", self.source, self.links.len());
         self.files.insert("bin/busybox".to_owned(), busybox);
@@ -193,6 +198,10 @@ impl Manifest {
         }
         let why = if tools == Tools::Host { "" } else { "no BusyBox here: " };
         self.source = format!("{why}{} tools of this machine, with the libraries they need", found.len());
+        if !found.iter().any(|(name, _)| *name == "ps") {
+            self.scripts.insert("bin/ps".to_owned(), PS);
+            self.source.push_str("; it has no `ps`, so rlab lends one that reads /proc");
+        }
         self.note.clone_from(&self.source);
         Ok(())
     }
@@ -232,7 +241,10 @@ impl Manifest {
     /// Whether a program of this name is in /bin, and its path inside.
     pub fn program(&self, name: &str) -> Option<String> {
         let path = format!("bin/{name}");
-        (self.files.contains_key(&path) || self.links.contains_key(&path)).then(|| format!("/{path}"))
+        let known = self.files.contains_key(&path)
+            || self.links.contains_key(&path)
+            || self.scripts.contains_key(&path);
+        known.then(|| format!("/{path}"))
     }
 
     /// Copies everything into a new directory.
@@ -260,9 +272,14 @@ impl Manifest {
             let path = root.join(inside);
             link(target, &path).map_err(|error| building(&path, "write", error))?;
         }
-        for (inside, text) in &self.texts {
+        for (inside, text) in self.texts.iter().chain(&self.scripts) {
             let path = root.join(inside);
             fs::write(&path, text).map_err(|error| building(&path, "write", error))?;
+        }
+        for inside in self.scripts.keys() {
+            let path = root.join(inside);
+            let mode = fs::Permissions::from_mode(0o755);
+            fs::set_permissions(&path, mode).map_err(|error| building(&path, "write", error))?;
         }
         composed.notes.push(self.note.clone());
         Ok(composed)

@@ -167,7 +167,8 @@ impl Sandbox {
         self.supervised(recipe, command, &plan, Place::Inside, None, live)
     }
 
-    /// Runs a shell line on the host: the second terminal. `$ROOTFS` and `$CGROUP` name what the session has.
+    /// Runs a shell line on the host: the second terminal. `$ROOTFS` and `$CGROUP` name what the session has. A tool
+    /// that the host lacks is taken from the container's root.
     ///
     /// # Errors
     /// What rlab itself could not do.
@@ -189,6 +190,9 @@ impl Sandbox {
             .collect();
         if let Some(root) = self.standing.root() {
             environment.push(format!("ROOTFS={}", root.display()));
+            if let Some(path) = environment.iter_mut().find(|variable| variable.starts_with("PATH=")) {
+                path.push_str(&format!(":{}", root.join("bin").display()));
+            }
         }
         let groups = self.standing.group.directory(Resource::Memory, self.machine());
         if let Some(group) = groups {
