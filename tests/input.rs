@@ -28,6 +28,18 @@ fn all(output: &Output) -> String {
 }
 
 #[test]
+fn nothing_is_shown_in_passing_to_a_pipe() {
+    if !is_root() {
+        return;
+    }
+    let told = all(&session("sleep 1\n"));
+    assert!(told.contains("sleep 1"), "{told}");
+    for trace in ["Ctrl-C ends it", "working", "\r", "\x1b"] {
+        assert!(!told.contains(trace), "{trace:?} in {told}");
+    }
+}
+
+#[test]
 fn a_refused_line_is_explained_and_the_session_goes_on() {
     if !is_root() {
         return;

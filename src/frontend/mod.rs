@@ -1,6 +1,6 @@
 //! Terminal, files, environment, clock: where bytes go.
 //!
-//! - [`terminal`]: the one writer, and what the terminal can show.
+//! - [`terminal`]: the one writer, and what the terminal can show; [`busy`] is when it shows that something takes a while.
 //! - [`world`]: the sandbox as the walk sees it.
 //! - [`repl`]: a learner at a terminal; [`greeting`] is the first and the last that they read, [`verdict`] what the machine
 //!   can do. [`lines`]: lines that nobody edits here, from a pipe or a plain terminal.
@@ -12,6 +12,7 @@
 //! - [`labs`]: labs as files: `--labs`, `rlab list`, `rlab check`, `rlab new`.
 //! - [`state`]: what is kept between sessions.
 
+pub mod busy;
 pub mod clean;
 pub mod colors;
 pub mod doctor;

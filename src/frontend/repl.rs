@@ -131,13 +131,19 @@ impl Session<'_> {
     fn start(&mut self, at: &str) -> Result<()> {
         self.walk.clock(now());
         let Self { walk, world, terminal, teller, .. } = self;
-        walk.start(at, *world, &mut |event| terminal.data(&teller.tell(&event)))
+        let told = walk.start(at, *world, &mut |event| match &event {
+            Event::Working(work) => terminal.working(work),
+            _ => terminal.data(&teller.tell(&event)),
+        });
+        terminal.rest();
+        told
     }
 
     /// Carries out what was typed: one line, or several that were pasted.
     pub(super) fn typed(&mut self, text: &str) -> Flow {
         let width = self.terminal.measure();
         self.teller.set_width(width);
+        self.teller.typed();
         let lines = pasted::lines(text);
         let several = lines.len() > 1;
         for line in lines {
@@ -166,9 +172,11 @@ impl Session<'_> {
                 let asks = painted(Role::Prompt, &shown_prompt(prompt, look), &look);
                 terminal.data(&format!("\x1b[1A\r\x1b[J{asks}{}\n", painted(Role::Learner, text, &look)));
             }
+            Event::Working(work) => terminal.working(work),
             _ => terminal.data(&teller.tell(&event)),
         });
         let rest = self.teller.flush();
+        self.terminal.rest();
         self.terminal.data(&rest);
         self.walk.clock(now());
         self.save();

@@ -32,6 +32,10 @@ struct Ear<'a> {
 
 impl Ear<'_> {
     fn hear(&mut self, event: &Event) {
+        if let Event::Working(work) = event {
+            self.terminal.working(work);
+            return;
+        }
         if let Event::Trouble(trouble) = event {
             self.trouble.get_or_insert_with(|| trouble.clone());
         }
@@ -54,6 +58,7 @@ impl Ear<'_> {
             Format::Text => self.teller.flush(),
             Format::Json => self.report.json(self.masker.as_ref()),
         };
+        self.terminal.rest();
         self.terminal.data(&text);
     }
 }

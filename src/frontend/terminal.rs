@@ -4,9 +4,12 @@
 //! ends the program quietly.
 
 use std::io::{ErrorKind, IsTerminal, Write};
+use std::time::Instant;
 
 use crate::cli::{Color, Global};
 use crate::error::Trouble;
+use crate::frontend::busy::Busy;
+use crate::recipe::outcome::Work;
 use crate::render;
 use crate::render::document::{Look, Text, paint};
 
@@ -22,6 +25,9 @@ pub struct Terminal {
     out_is_terminal: bool,
     gone: bool,
     lost: bool,
+    /// Whether a row can be drawn over: not for a screen reader, and not on a terminal that cannot.
+    redraws: bool,
+    busy: Busy,
 }
 
 impl Terminal {
@@ -46,6 +52,9 @@ impl Terminal {
             out_is_terminal,
             gone: false,
             lost: false,
+            redraws: !global.plain
+                && !matches!(env("TERM").as_deref(), None | Some("" | "dumb" | "cons25" | "emacs")),
+            busy: Busy::default(),
         }
     }
 
@@ -85,6 +94,7 @@ impl Terminal {
         if self.gone || text.is_empty() {
             return;
         }
+        self.rest();
         let written = self.out.write_all(text.as_bytes()).and_then(|()| self.out.flush());
         if let Err(error) = written {
             self.gone = true;
@@ -101,6 +111,28 @@ impl Terminal {
         self.lost
     }
 
+    /// Shows in passing that something takes a while; on a terminal alone.
+    pub fn working(&mut self, work: &Work) {
+        if !self.out_is_terminal || self.gone {
+            return;
+        }
+        let look = Look { plain: !self.redraws, ..self.look };
+        let row =
+            |turn| paint(&render::work::work(work, turn, &look), &look).trim_end_matches('\n').to_owned();
+        if let Some(text) = self.busy.show(Instant::now(), self.redraws, row) {
+            // A terminal that has gone is found out when there is something to say.
+            let _ = self.out.write_all(text.as_bytes()).and_then(|()| self.out.flush());
+        }
+    }
+
+    /// It is over: what was shown in passing goes.
+    pub fn rest(&mut self) {
+        let text = self.busy.over();
+        if !text.is_empty() {
+            let _ = self.out.write_all(text.as_bytes()).and_then(|()| self.out.flush());
+        }
+    }
+
     /// Writes a document as data.
     pub fn show(&mut self, text: &Text) {
         let text = paint(text, &self.look);
@@ -109,6 +141,7 @@ impl Terminal {
 
     /// Writes what is not data.
     pub fn aside(&mut self, text: &str) {
+        self.rest();
         // With nobody left to tell, there is nothing to do about it.
         let _ = self.err.write_all(text.as_bytes()).and_then(|()| self.err.flush());
     }

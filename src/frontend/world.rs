@@ -48,10 +48,10 @@ impl Real {
         let (recipe, command) = trial(need)?;
         let outcome = self
             .sandbox
-            .compose(&recipe)
+            .compose(&recipe, &mut |_| {})
             .and_then(|_| self.sandbox.run(&recipe, &command, &mut |_| {}))
             .map_err(|trouble| lacking(need, trouble));
-        self.sandbox.compose(&self.recipe)?;
+        self.sandbox.compose(&self.recipe, &mut |_| {})?;
         let outcome = outcome?;
         // Even where it came to its end before the signal did: the learner has asked to stop.
         if outcome.interrupted {
@@ -121,6 +121,7 @@ fn pass_on(live: Listener<'_>) -> impl FnMut(session::Live<'_>) {
     |event| match event {
         session::Live::Calls(calls) => live(Live::Calls(calls)),
         session::Live::Output(bytes, stderr) => live(Live::Output(bytes, stderr)),
+        session::Live::Working(work) => live(Live::Working(work)),
     }
 }
 
@@ -140,8 +141,8 @@ impl World for Real {
         found
     }
 
-    fn compose(&mut self, recipe: &Recipe) -> Result<Composed> {
-        let composed = self.sandbox.compose(recipe)?;
+    fn compose(&mut self, recipe: &Recipe, live: Listener<'_>) -> Result<Composed> {
+        let composed = self.sandbox.compose(recipe, &mut |work| live(Live::Working(work)))?;
         self.recipe = recipe.clone();
         Ok(composed)
     }

@@ -190,6 +190,28 @@ pub struct Victim {
     pub line: String,
 }
 
+/// What takes a while, as far as it has come. It is told again and again while it goes on, and no more when it is over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Work {
+    /// A command runs.
+    Running {
+        /// As typed.
+        command: String,
+        /// For how long, in milliseconds.
+        millis: u64,
+        /// Bytes that its group holds and may hold, where it has such a limit.
+        memory: Option<(u64, u64)>,
+    },
+    /// Tools are copied into a root: bytes so far, and of all of them.
+    Copying(u64, u64),
+    /// The state of a step is rebuilt: which line, from 1, of how many, and the line.
+    Rebuilding(usize, usize, String),
+    /// The table of `ablate` is filled: which cell, from 1, of how many, and its probe.
+    Filling(usize, usize, String),
+    /// What the machine can do is tried: a need's name.
+    Trying(String),
+}
+
 /// What one command did.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Outcome {

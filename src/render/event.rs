@@ -40,7 +40,7 @@ fn told(event: &Event, pen: &Pen<'_>) -> Text {
         Event::Calls(what) => calls::calls(what, pen),
         Event::Output { text, stderr } => output(text, *stderr),
         Event::Ended(outcome) => ended::ended(outcome, pen),
-        Event::ProbedBefore(_) => Text::new(),
+        Event::ProbedBefore(_) | Event::Working(_) => Text::new(),
         Event::BeforeAfter { before, after } => beforeafter::before_after(before.as_ref(), after, pen),
         Event::Judged(what) => verdicts::verdicts(what, pen),
         Event::StepDone { step, graded, why, solved_for } => {

@@ -4,6 +4,7 @@
 //! - [`wrap`]: no painted line is wider than the terminal, and no program drives the learner's terminal.
 //! - [`markdown`]: the Markdown of labs.
 //! - [`event`]: everything that the walk tells, as a document.
+//! - [`work`]: something that takes a while, shown in passing.
 //! - [`teller`]: a stream of events as text: output is put together to lines, volatile values are masked.
 //! - [`mask`]: volatile values become names that keep identity, so that two runs compare equal.
 //! - [`report`], [`shelf`], [`doctor`], [`progress`]: the JSON of `rlab run`, `rlab list`, `rlab doctor` and `rlab
@@ -20,6 +21,7 @@ pub mod progress;
 pub mod report;
 pub mod shelf;
 pub mod teller;
+pub mod work;
 pub mod wrap;
 
 mod ablation;

@@ -167,6 +167,7 @@ impl Report {
                 report.hint = trouble.hint.clone();
                 self.labs.push(report);
             }
+            Event::Working(_) => {}
             other => self.lab().fold(other),
         }
     }

@@ -46,7 +46,7 @@ impl Teller {
     pub fn tell(&mut self, what: &Event) -> String {
         let mut out = match what {
             Event::Output { text, stderr } if self.mask.is_none() => self.piece(text, *stderr),
-            Event::Output { .. } | Event::ProbedBefore(_) => String::new(),
+            Event::Output { .. } | Event::ProbedBefore(_) | Event::Working(_) => String::new(),
             _ => {
                 let flushed = self.flush();
                 flushed + &paint(&self.document(what), &self.look)

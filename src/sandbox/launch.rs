@@ -348,14 +348,15 @@ impl Process {
         &mut self,
         mut capture: Capture,
         mut interrupts: Option<&mut Interrupts>,
-        sink: &mut dyn FnMut(&[u8], bool),
+        sink: &mut dyn FnMut(Heard<'_>),
     ) -> Result<Supervised> {
         let mut interrupted = None;
         loop {
             let mut fds = vec![PollFd::new(self.child.pidfd.as_fd(), PollFlags::POLLIN)];
             fds.extend(capture.open().map(|stream| PollFd::new(stream.pipe.as_fd(), PollFlags::POLLIN)));
             fds.extend(interrupts.as_ref().map(|signals| PollFd::new(signals.as_fd(), PollFlags::POLLIN)));
-            match poll(&mut fds, PollTimeout::NONE) {
+            match poll(&mut fds, PollTimeout::from(TICK)) {
+                Ok(0) => sink(Heard::Silence(self.millis())),
                 Ok(_) | Err(Errno::EINTR) => {}
                 Err(errno) => return Err(Trouble::sandbox("cannot wait for the process").because(errno)),
             }
@@ -364,7 +365,7 @@ impl Process {
                 .and_then(PollFd::revents)
                 .is_some_and(|events| events.contains(PollFlags::POLLIN));
             drop(fds);
-            capture.drain(sink);
+            capture.drain(&mut |bytes, error| sink(Heard::Output(bytes, error)));
             if ended {
                 break;
             }
@@ -378,9 +379,21 @@ impl Process {
         }
         let millis = self.millis();
         let end = self.wait()?;
-        capture.drain(sink);
+        capture.drain(&mut |bytes, error| sink(Heard::Output(bytes, error)));
         Ok(Supervised { end, output: capture.into_output(), interrupted, millis })
     }
+}
+
+/// Milliseconds in which nothing may happen before that is told.
+const TICK: u8 = 100;
+
+/// What comes of a supervised process while it runs.
+#[derive(Debug)]
+pub enum Heard<'a> {
+    /// A piece of output; `true` for standard error.
+    Output(&'a [u8], bool),
+    /// Nothing for a tenth of a second; it has run for so many milliseconds.
+    Silence(u64),
 }
 
 /// How a supervised process ended.

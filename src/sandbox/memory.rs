@@ -16,6 +16,24 @@ pub struct Watch {
     log: Option<kmsg::Log>,
 }
 
+/// The room that a limit leaves in a group.
+#[derive(Debug)]
+pub struct Room {
+    /// Its directory.
+    pub group: PathBuf,
+    /// v1 or v2.
+    pub generation: Generation,
+    /// Bytes that it may hold.
+    pub bytes: u64,
+}
+
+impl Room {
+    /// Bytes that it holds now, and may hold.
+    pub fn used(&self) -> Option<(u64, u64)> {
+        cgroup::in_use(&self.group, self.generation).map(|used| (used, self.bytes))
+    }
+}
+
 impl Watch {
     /// Begins: notes the counter, sets the peak back, opens the log at its end.
     pub fn begin(group: PathBuf, generation: Generation) -> Self {

@@ -13,7 +13,7 @@ use crate::error::{Result, Trouble};
 use crate::kernel::call::quoted;
 use crate::kernel::elf;
 use crate::recipe::ingredient::Tools;
-use crate::recipe::outcome::{Call, CallResult, Composed};
+use crate::recipe::outcome::{Call, CallResult, Composed, Work};
 use crate::sandbox::teach;
 
 /// The directories of the article's container.
@@ -251,7 +251,7 @@ impl Manifest {
     ///
     /// # Errors
     /// A full disk, a file that may not be read. What was made so far is left to the caller to remove.
-    pub fn build(&self, root: &Path) -> Result<Composed> {
+    pub fn build(&self, root: &Path, work: &mut dyn FnMut(Work)) -> Result<Composed> {
         let mut composed = Composed::default();
         let mut mkdir = |path: &Path| -> Result<()> {
             let made = fs::DirBuilder::new().mode(0o755).create(path);
@@ -262,9 +262,12 @@ impl Manifest {
         for directory in &self.directories {
             mkdir(&root.join(directory))?;
         }
+        let sizes = self.files.values().map(|source| fs::metadata(source).map_or(0, |meta| meta.len()));
+        let (mut done, whole) = (0, sizes.sum());
         for (inside, source) in &self.files {
             let target = root.join(inside);
-            fs::copy(source, &target).map_err(|error| building(&target, "write", error))?;
+            work(Work::Copying(done, whole));
+            done += fs::copy(source, &target).map_err(|error| building(&target, "write", error))?;
             let mode = fs::Permissions::from_mode(0o755);
             fs::set_permissions(&target, mode).map_err(|error| building(&target, "write", error))?;
         }

@@ -11,14 +11,14 @@ use crate::recipe::ingredient::Resource;
 use crate::recipe::line::Command;
 use crate::recipe::machine::Machine;
 use crate::recipe::outcome::{
-    Call, Composed, End, HostState, Job, LimitSeen, Map, Outcome, Peek, Place, Seen,
+    Call, Composed, End, HostState, Job, LimitSeen, Map, Outcome, Peek, Place, Seen, Work,
 };
 use crate::recipe::plan::{Plan, RootPlace};
 use crate::sandbox::collect::Look;
 use crate::sandbox::jobs::{self, Jobs};
 use crate::sandbox::keeper::Keeper;
-use crate::sandbox::launch::{self, Base, Capture, Launched, Output, Process, Supervised};
-use crate::sandbox::memory::Watch;
+use crate::sandbox::launch::{self, Base, Capture, Heard, Launched, Output, Process, Supervised};
+use crate::sandbox::memory::{Room, Watch};
 use crate::sandbox::program::Ground;
 use crate::sandbox::standing::Standing;
 use crate::sandbox::teach::{self, Case};
@@ -31,6 +31,8 @@ pub enum Live<'a> {
     Calls(&'a [Call]),
     /// A piece of output; `true` for standard error.
     Output(&'a [u8], bool),
+    /// It takes a while.
+    Working(Work),
 }
 
 /// Listens while a command runs.
@@ -113,12 +115,12 @@ impl Sandbox {
     ///
     /// # Errors
     /// What could not be built, made or removed.
-    pub fn compose(&mut self, recipe: &Recipe) -> Result<Composed> {
+    pub fn compose(&mut self, recipe: &Recipe, work: &mut dyn FnMut(Work)) -> Result<Composed> {
         self.begin();
         let nothing = Command { argv: vec!["true".to_owned()], text: "true".to_owned() };
         let machine = self.machine.get_or_init(machine::find);
         let plan = Plan::new(recipe, &nothing, machine, RootPlace::Directory)?;
-        self.standing.agree(recipe, &plan.prepare, machine)
+        self.standing.agree(recipe, &plan.prepare, machine, work)
     }
 
     /// The children that stay: the background containers, the keeper, and the helper that was named.
@@ -229,7 +231,14 @@ impl Sandbox {
                     self.explain(&mut launched.calls, recipe, plan, &program);
                     live(Live::Calls(&launched.calls));
                 }
-                let mut sink = |bytes: &[u8], error| live(Live::Output(bytes, error));
+                let room = if inside { self.room(recipe) } else { None };
+                let mut sink = |heard: Heard<'_>| match heard {
+                    Heard::Output(bytes, error) => live(Live::Output(bytes, error)),
+                    Heard::Silence(millis) => {
+                        let memory = room.as_ref().and_then(Room::used);
+                        live(Live::Working(Work::Running { command: command.text.clone(), millis, memory }));
+                    }
+                };
                 let done = process.supervise(capture, self.interrupts.as_mut(), &mut sink)?;
                 self.ending = self.ending.or(done.interrupted.filter(|signal| *signal != libc::SIGINT));
                 if inside {
@@ -260,6 +269,14 @@ impl Sandbox {
             memory: watch.map(|watch| watch.end(killed.map(|pid| (pid, program.as_str())))),
             millis,
         })
+    }
+
+    /// The memory that the group may hold, where the recipe limits it.
+    fn room(&self, recipe: &Recipe) -> Option<Room> {
+        let limits = self.limits(recipe);
+        let limit = limits.into_iter().find(|limit| limit.resource == Resource::Memory)?;
+        let group = self.standing.group.directory(Resource::Memory, self.machine())?;
+        Some(Room { group, generation: group::generation(limit.version), bytes: limit.number? })
     }
 
     /// Writes beside a refused call what that means.

@@ -11,7 +11,7 @@ use crate::kernel::tree;
 use crate::recipe::compose::{Recipe, RootChange};
 use crate::recipe::ingredient::{Mount, MountKind, Tools};
 use crate::recipe::machine::Machine;
-use crate::recipe::outcome::{Call, CallResult, Composed};
+use crate::recipe::outcome::{Call, CallResult, Composed, Work};
 use crate::recipe::plan::Prepare;
 use crate::sandbox::group::Group;
 use crate::sandbox::owner::{self, WorkDirectory};
@@ -50,9 +50,15 @@ impl Standing {
     ///
     /// # Errors
     /// What could not be built, made or removed. What stood before still stands as far as the kernel allowed.
-    pub fn agree(&mut self, recipe: &Recipe, prepare: &[Prepare], machine: &Machine) -> Result<Composed> {
+    pub fn agree(
+        &mut self,
+        recipe: &Recipe,
+        prepare: &[Prepare],
+        machine: &Machine,
+        work: &mut dyn FnMut(Work),
+    ) -> Result<Composed> {
         let mut composed = Composed::default();
-        self.agree_on_root(recipe.rootfs(), &mut composed)?;
+        self.agree_on_root(recipe.rootfs(), &mut composed, work)?;
         if recipe.root_change() != RootChange::None {
             self.make_mount_points(&recipe.mounts(), &mut composed.calls)?;
         }
@@ -80,7 +86,12 @@ impl Standing {
         Ok(calls)
     }
 
-    fn agree_on_root(&mut self, wanted: Option<Tools>, composed: &mut Composed) -> Result<()> {
+    fn agree_on_root(
+        &mut self,
+        wanted: Option<Tools>,
+        composed: &mut Composed,
+        work: &mut dyn FnMut(Work),
+    ) -> Result<()> {
         if self.root.as_ref().map(|root| root.tools) == wanted {
             return Ok(());
         }
@@ -93,7 +104,7 @@ impl Standing {
             return Ok(());
         };
         let manifest = Manifest::new(tools, Names::All)?;
-        let work = match self.work.take() {
+        let directory = match self.work.take() {
             Some(work) => work,
             None => {
                 let work = WorkDirectory::make()?;
@@ -102,16 +113,16 @@ impl Standing {
                 work
             }
         };
-        let path = work.path().join("rootfs");
-        match manifest.build(&path) {
+        let path = directory.path().join("rootfs");
+        match manifest.build(&path, work) {
             Ok(built) => {
                 composed.calls.extend(built.calls);
                 composed.notes.extend(built.notes);
                 self.root = Some(Root { path, tools });
-                self.work = Some(work);
+                self.work = Some(directory);
                 Ok(())
             }
-            // The work directory goes with `work`, and with it what was built so far.
+            // The work directory goes with `directory`, and with it what was built so far.
             Err(trouble) => Err(trouble),
         }
     }

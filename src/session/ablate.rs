@@ -6,7 +6,7 @@ use crate::error::{Result, Trouble};
 use crate::lab::file::{Ablation, LabLine};
 use crate::recipe::compose::Recipe;
 use crate::recipe::line::Line;
-use crate::recipe::outcome::{AblationOutcomes, AblationTable};
+use crate::recipe::outcome::{AblationOutcomes, AblationTable, Work};
 use crate::session::carry::quiet_run;
 use crate::session::event::Event;
 use crate::session::moves::no_lab;
@@ -31,7 +31,7 @@ impl Walk {
                 .hint(format!("`kill {}` first", job.number)));
         }
         let filled = self.fill(ablation, stage);
-        let restored = stage.world.compose(&self.recipe);
+        let restored = stage.compose(&self.recipe);
         let table = filled?;
         restored?;
         if let Some(at) = &mut self.at {
@@ -42,13 +42,18 @@ impl Walk {
     }
 
     fn fill(&mut self, ablation: &Ablation, stage: &mut Stage<'_>) -> Result<AblationTable> {
+        let mut stage = stage.quiet();
+        let of = ablation.rows.len() * ablation.probes.len();
+        let mut cell = 0;
         let mut rows = Vec::with_capacity(ablation.rows.len());
         for row in &ablation.rows {
             let recipe = recipe(&row.lines)?;
-            stage.world.compose(&recipe)?;
+            stage.compose(&recipe)?;
             let mut cells = Vec::with_capacity(ablation.probes.len());
             for probe in &ablation.probes {
-                if let Some(outcome) = quiet_run(&recipe, &probe.line, stage.world)? {
+                cell += 1;
+                stage.working(Work::Filling(cell, of, probe.text.clone()));
+                if let Some(outcome) = quiet_run(&recipe, &probe.line, &mut stage)? {
                     if outcome.interrupted {
                         self.interrupted = true;
                         return Err(

@@ -78,7 +78,7 @@ impl Walk {
 
     /// Makes the host agree with another recipe, and shows by the step's probe what that changed.
     fn change(&mut self, next: Recipe, added: Option<String>, stage: &mut Stage<'_>) -> Result<()> {
-        match stage.world.compose(&next) {
+        match stage.compose(&next) {
             Ok(mut composed) => {
                 // The limits are worth reading back when they changed, not with every ingredient.
                 if next.group() == self.recipe.group() {
@@ -123,7 +123,7 @@ impl Walk {
     }
 
     fn restore(&self, stage: &mut Stage<'_>) -> Result<()> {
-        stage.world.compose(&self.recipe).map(drop)
+        stage.compose(&self.recipe).map(drop)
     }
 
     /// The probe of the step.
@@ -172,7 +172,7 @@ impl Walk {
         let Some(at) = &self.at else { return Ok(None) };
         let lab = Rc::clone(&at.lab);
         let Some(probe) = &lab.steps[at.index].probe else { return Ok(None) };
-        quiet_run(&self.recipe, &probe.line, stage.world)
+        quiet_run(&self.recipe, &probe.line, stage)
     }
 
     /// What `recipe` tells the recipe for: the last command, or a shell.
@@ -186,8 +186,13 @@ impl Walk {
 }
 
 /// Runs a probe with nobody listening. Lines that launch nothing give no outcome.
-pub(super) fn quiet_run(recipe: &Recipe, line: &Line, world: &mut dyn World) -> Result<Option<Outcome>> {
-    let ear: Listener<'_> = &mut |_| {};
+pub(super) fn quiet_run(recipe: &Recipe, line: &Line, stage: &mut Stage<'_>) -> Result<Option<Outcome>> {
+    let (world, mut tell) = stage.split();
+    let ear: Listener<'_> = &mut |live| {
+        if let Live::Working(work) = live {
+            tell(Event::Working(work));
+        }
+    };
     match line {
         Line::Run(command) => world.run(recipe, command, ear).map(Some),
         Line::Host(script) => world.host(script, ear).map(Some),
@@ -214,6 +219,7 @@ fn live(
                 tell(Event::Output { text, stderr });
             }
         }
+        Live::Working(work) => tell(Event::Working(work)),
     })?;
     for (mut stream, stderr) in streams.into_iter().zip([false, true]) {
         let text = stream.finish();

@@ -4,7 +4,7 @@
 use crate::error::Trouble;
 use crate::lab::check::Verdict;
 use crate::lab::file::{Lab, Predict};
-use crate::recipe::outcome::{AblationTable, Call, Composed, Job, Map, Outcome, Peek};
+use crate::recipe::outcome::{AblationTable, Call, Composed, Job, Map, Outcome, Peek, Work};
 use crate::session::progress::Tally;
 
 /// Where a step stands.
@@ -209,6 +209,8 @@ pub enum Event {
     Labs(Vec<LabStatus>),
     /// `help`: Markdown.
     Help(String),
+    /// Something takes a while. It is shown in passing, on a terminal alone, and is no part of what is told.
+    Working(Work),
     /// Something worth knowing, one sentence.
     Note(String),
     /// A line could not be carried out; the session goes on.

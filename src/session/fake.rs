@@ -142,7 +142,7 @@ impl World for Fake {
         Ok(())
     }
 
-    fn compose(&mut self, recipe: &Recipe) -> Result<Composed> {
+    fn compose(&mut self, recipe: &Recipe, _: Listener<'_>) -> Result<Composed> {
         self.asked.push(format!("compose {}", recipe.summary()));
         self.compositions.pop_front().unwrap_or_else(|| Ok(Composed::default()))
     }

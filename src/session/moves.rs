@@ -7,6 +7,7 @@ use crate::error::{Exit, Result, Trouble};
 use crate::lab::file::{Lab, LabLine};
 use crate::recipe::compose::Recipe;
 use crate::recipe::line::Line;
+use crate::recipe::outcome::Work;
 use crate::session::event::Event;
 use crate::session::progress::At;
 use crate::session::shelf::{address, step_index};
@@ -42,6 +43,7 @@ impl Walk {
     fn warn(&self, lab: &Lab, stage: &mut Stage<'_>) {
         let mut lacks = false;
         for need in &lab.needs {
+            stage.quiet().working(Work::Trying(need.name().to_owned()));
             let Err(trouble) = stage.world.can(*need) else { continue };
             if trouble.exit == Exit::Interrupted {
                 stage.note("interrupted: what this machine lacks for the lab was not tried to the end");
@@ -146,8 +148,10 @@ impl Walk {
     /// The state in which a step finds the machine, made by the tested solutions of the steps before it.
     fn rebuild(&mut self, lab: &Rc<Lab>, index: usize, stage: &mut Stage<'_>) {
         let mut stage = stage.quiet();
-        let lines = lab.start.iter().chain(lab.steps[..index].iter().flat_map(|step| &step.try_lines));
-        for line in lines {
+        let lines = || lab.start.iter().chain(lab.steps[..index].iter().flat_map(|step| &step.try_lines));
+        let of = lines().count();
+        for (at, line) in lines().enumerate() {
+            stage.working(Work::Rebuilding(at + 1, of, line.text.clone()));
             // The table changes nothing that stays.
             if !matches!(line.line, Line::Ablate) {
                 self.unprobed(&line.line, &mut stage);
@@ -178,7 +182,7 @@ impl Walk {
             }
         }
         self.recipe = Recipe::default();
-        if let Err(trouble) = stage.world.compose(&self.recipe) {
+        if let Err(trouble) = stage.compose(&self.recipe) {
             stage.tell(Event::Trouble(trouble));
         }
         self.at = None;

@@ -151,6 +151,8 @@ impl Learner {
     fn types(&mut self, line: &str) -> Vec<Event> {
         let mut events = Vec::new();
         let flow = self.walk.line(line, &mut self.world, &mut |event| events.push(event));
+        // What is shown in passing is no part of what is told.
+        events.retain(|event| !matches!(event, Event::Working(_)));
         assert_eq!(flow, Flow::Continue, "{line}");
         events
     }

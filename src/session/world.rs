@@ -5,7 +5,7 @@ use crate::lab::file::Need;
 use crate::recipe::compose::Recipe;
 use crate::recipe::line::Command;
 use crate::recipe::machine::Machine;
-use crate::recipe::outcome::{Call, Composed, HostState, Job, Map, Outcome, Peek};
+use crate::recipe::outcome::{Call, Composed, HostState, Job, Map, Outcome, Peek, Work};
 
 /// What happens while a command runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,6 +14,8 @@ pub enum Live<'a> {
     Calls(&'a [Call]),
     /// A piece of output as it comes; `true` for standard error.
     Output(&'a [u8], bool),
+    /// It takes a while: told about ten times a second while nothing else is.
+    Working(Work),
 }
 
 /// Listens while a command runs.
@@ -32,7 +34,7 @@ pub trait World {
 
     /// Makes what stands on the host (file system, control group) agree with the recipe; takes away what the recipe
     /// no longer has. Calls that changed nothing are not made.
-    fn compose(&mut self, recipe: &Recipe) -> Result<Composed>;
+    fn compose(&mut self, recipe: &Recipe, live: Listener<'_>) -> Result<Composed>;
 
     /// Runs a program inside, in a fresh process under the recipe.
     fn run(&mut self, recipe: &Recipe, command: &Command, live: Listener<'_>) -> Result<Outcome>;

@@ -13,11 +13,13 @@
 mod support;
 
 mod bad_input;
+mod busy;
 mod course;
 mod editing;
 mod hang_up;
 mod interrupts;
 mod looks;
+mod page;
 mod resize;
 mod restart;
 mod shell;

@@ -2,6 +2,7 @@
 
 use super::{Learner, kinds, shelf};
 use crate::lab::file::Need;
+use crate::recipe::outcome::Work;
 use crate::session::event::Event;
 use crate::session::fake::Fake;
 use crate::session::progress::{At, Progress};
@@ -50,6 +51,25 @@ fn back_goto_and_start_rebuild_the_state() {
     learner.trouble("start nowhere");
     learner.trouble("start one:nowhere");
     assert_eq!(learner.step(), "proc", "the learner stays where they are");
+}
+
+#[test]
+fn what_is_rebuilt_without_a_word_says_how_far_it_has_come() {
+    let mut learner = Learner::at("one");
+    let mut told = Vec::new();
+    learner.walk.line("goto stay", &mut learner.world, &mut |event| told.push(event));
+    let lines: Vec<(usize, usize, String)> = told
+        .into_iter()
+        .filter_map(|event| match event {
+            Event::Working(Work::Rebuilding(at, of, line)) => Some((at, of, line)),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(
+        lines.iter().map(|(at, of, _)| (*at, *of)).collect::<Vec<_>>(),
+        (1..=5).map(|n| (n, 5)).collect::<Vec<_>>()
+    );
+    assert_eq!(lines[4].2, "unshare --pid --mount-proc");
 }
 
 #[test]

@@ -11,6 +11,7 @@ use crate::session::walk::Walk;
 fn replay(world: &mut Fake, at: &str) -> (Summary, Vec<Event>) {
     let mut events = Vec::new();
     let summary = Walk::play(shelf()).replay(at, world, &mut |event| events.push(event)).unwrap();
+    events.retain(|event| !matches!(event, Event::Working(_)));
     (summary, events)
 }
 
