@@ -86,13 +86,13 @@ pub(crate) const ALL: &[Provocation] = &[
         PLAIN,
         "unshare --mount\nmount -t tmpfs -o sise=1m tmpfs /mnt\ntrue\n",
     ),
-    provoke("root-removed", "mount", ENOENT, PLAIN, "rootfs\npivot_root\n!rm -r $ROOTFS\nls\n"),
+    provoke("root-removed", "mount", ENOENT, PLAIN, "rootfs\npivot_root\n!rm -r ${ROOTFS:?}\nls\n"),
     provoke(
         "root-removed",
         "openat",
         ENOENT,
         PLAIN,
-        "rootfs\nmount --bind /dev/null /dev/null\nchroot\n!rm -r $ROOTFS\nls\n",
+        "rootfs\nmount --bind /dev/null /dev/null\nchroot\n!rm -r ${ROOTFS:?}\nls\n",
     ),
     provoke(
         "bind-missing",
@@ -194,14 +194,14 @@ pub(crate) const ALL: &[Provocation] = &[
         "openat2",
         ELOOP,
         PLAIN,
-        "rootfs\nchroot\nmount --bind /dev/null /dev/null\n!ln -sf /etc/passwd $ROOTFS/dev/null\ntrue\n",
+        "rootfs\nchroot\nmount --bind /dev/null /dev/null\n!ln -sf /etc/passwd ${ROOTFS:?}/dev/null\ntrue\n",
     ),
     provoke(
         "target-missing",
         "openat2",
         ENOENT,
         PLAIN,
-        "rootfs\nchroot\nmount --bind /dev/null /dev/null\n!rm $ROOTFS/dev/null\ntrue\n",
+        "rootfs\nchroot\nmount --bind /dev/null /dev/null\n!rm ${ROOTFS:?}/dev/null\ntrue\n",
     ),
     provoke(
         "target-below-file",
@@ -231,6 +231,6 @@ pub(crate) const ALL: &[Provocation] = &[
         "exec setpriv --bounding-set=-sys_chroot $RLAB",
         "rootfs\nchroot\ntrue\n",
     ),
-    provoke("chroot-to-nothing", "chroot", ENOENT, PLAIN, "rootfs\nchroot\n!rm -r $ROOTFS\nls\n"),
-    provoke("chroot-to-nothing", "chroot", ENOENT, USER, "rootfs\nchroot\n!rm -r $ROOTFS\nls\n"),
+    provoke("chroot-to-nothing", "chroot", ENOENT, PLAIN, "rootfs\nchroot\n!rm -r ${ROOTFS:?}\nls\n"),
+    provoke("chroot-to-nothing", "chroot", ENOENT, USER, "rootfs\nchroot\n!rm -r ${ROOTFS:?}\nls\n"),
 ];

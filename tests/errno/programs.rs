@@ -14,7 +14,7 @@ pub(crate) const ALL: &[Provocation] = &[
         "execve",
         ENOENT,
         PLAIN,
-        "rootfs busybox\nchroot\n!cp /usr/bin/env $ROOTFS/bin/dynamic\ndynamic\n",
+        "rootfs busybox\nchroot\n!cp /usr/bin/env ${ROOTFS:?}/bin/dynamic\ndynamic\n",
     ),
     provoke(
         "exec-interpreter",
