@@ -25,7 +25,7 @@ pub fn run(format: Format, course: &Course, world: &mut Real, terminal: &mut Ter
         if interrupted || world.ending().is_some() {
             return Ok(Exit::Interrupted);
         }
-        doctor.tried(need, &found.map_err(|trouble| mended(need, alone(trouble), world, &facts)));
+        doctor.tried(need, &found.map_err(|trouble| mended(need, trouble, world, &facts)));
     }
     for entry in course.entries() {
         match course.lab(entry.id()) {
@@ -44,9 +44,12 @@ pub fn run(format: Format, course: &Course, world: &mut Real, terminal: &mut Ter
     Ok(if doctor.healthy() { Exit::Ok } else { Exit::Cannot })
 }
 
-/// This is the doctor that others send to.
-fn alone(mut trouble: Trouble) -> Trouble {
+/// The table names the need already: only why is left to tell. This is the doctor that others send to.
+fn reason(mut trouble: Trouble) -> Trouble {
     trouble.hint = trouble.hint.filter(|hint| hint != ASK_DOCTOR);
+    if !trouble.causes.is_empty() {
+        trouble.what = trouble.causes.remove(0);
+    }
     trouble
 }
 
