@@ -48,6 +48,8 @@ fn named(head: &[u8]) -> Option<PathBuf> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -76,5 +78,16 @@ mod tests {
         // Static where the crate is built so, as .cargo/config.toml says; else with a loader that is there.
         let own = std::fs::File::open("/proc/self/exe").unwrap();
         assert!(interpreter(own).is_none_or(|loader| loader.exists()));
+    }
+
+    proptest! {
+        #[test]
+        fn no_file_panics(mut bytes in proptest::collection::vec(any::<u8>(), 0..300), elf: bool) {
+            if elf && bytes.len() >= 6 {
+                bytes[..6].copy_from_slice(&[0x7f, b'E', b'L', b'F', 2, 1]);
+            }
+            drop(interpreter(&bytes[..]));
+            drop(loader(&bytes[..]));
+        }
     }
 }

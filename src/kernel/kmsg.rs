@@ -40,18 +40,32 @@ impl Log {
 pub fn killed(line: &str) -> Option<(i32, String)> {
     let rest = line.split_once("Killed process ")?.1;
     let (pid, rest) = rest.split_once(" (")?;
-    let (name, _) = rest.split_once(')')?;
+    // A name may hold anything, parentheses too: it ends at the last one before the sizes.
+    let (name, _) = rest.rsplit_once(") total-vm:").or_else(|| rest.rsplit_once(')'))?;
     Some((pid.parse().ok()?, name.to_owned()))
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
     fn the_kill_line_names_its_victim() {
         let line = "Memory cgroup out of memory: Killed process 24170 (sh) total-vm:12000kB, anon-rss:6800kB";
         assert_eq!(killed(line), Some((24170, "sh".to_owned())));
+        let odd = "Memory cgroup out of memory: Killed process 7 (a) (b)) total-vm:12000kB, anon-rss:6800kB";
+        assert_eq!(killed(odd), Some((7, "a) (b)".to_owned())));
         assert_eq!(killed("oom-kill:constraint=CONSTRAINT_MEMCG"), None);
+    }
+
+    proptest! {
+        #[test]
+        fn a_victim_of_any_name_is_named(pid in 1..i32::MAX, name in "[ -~]{1,15}", noise in "\\PC{0,60}") {
+            let line = format!("Out of memory: Killed process {pid} ({name}) total-vm:12000kB, anon-rss:6800kB");
+            prop_assert_eq!(killed(&line), Some((pid, name)));
+            drop(killed(&noise));
+        }
     }
 }

@@ -233,6 +233,8 @@ pub fn realtime_limits(pid: i32) -> Option<(u64, u64)> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -253,5 +255,22 @@ mod tests {
         assert_eq!((entry.target.as_str(), entry.fstype.as_str()), ("/mnt/a b", "ext4"));
         assert_eq!(unescape(r"\"), r"\");
         assert_eq!(unescape(r"\9x"), r"\9x");
+    }
+
+    proptest! {
+        #[test]
+        fn a_mount_point_of_any_name_is_read_back(name in "/\\PC{0,20}", noise in "\\PC{0,60}") {
+            // As the kernel writes it (seq_path(), with " \t\n\\").
+            let escaped: String = name
+                .chars()
+                .map(|c| match c {
+                    ' ' | '\t' | '\n' | '\\' => format!("\\{:03o}", c as u32),
+                    other => other.to_string(),
+                })
+                .collect();
+            let entry = read_mount(&format!("36 35 98:0 / {escaped} rw,noatime - ext4 /dev/root rw"));
+            prop_assert_eq!(entry.map(|entry| entry.target), Some(name));
+            drop(read_mount(&noise));
+        }
     }
 }

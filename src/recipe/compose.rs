@@ -176,7 +176,19 @@ impl Recipe {
     /// # Errors
     /// Nothing of that name is in, or another ingredient needs it.
     pub fn drop(&mut self, what: &What) -> Result<String> {
-        take_out::take_out(self, what)
+        let taken = take_out::take_out(self, what)?;
+        self.settle();
+        Ok(taken)
+    }
+
+    /// Composes anew what is left: what stood apart because of the part that is gone comes together again, so that the
+    /// recipe stays what its lines say.
+    fn settle(&mut self) {
+        let mut settled = Self::default();
+        let left = self.ingredients.iter().cloned();
+        if left.into_iter().try_for_each(|ingredient| settled.add(ingredient)).is_ok() {
+            *self = settled;
+        }
     }
 
     /// What [`Self::drop`] would take now, for completion.

@@ -25,5 +25,7 @@ pub mod nearest;
 pub mod outcome;
 pub mod place;
 pub mod plan;
+#[cfg(test)]
+mod properties;
 pub mod surroundings;
 pub mod told;

@@ -317,4 +317,28 @@ proptest! {
         let text = format!("status {number} of {number}x in x{number} at {number}.5");
         prop_assert_eq!(mask.text(&text), text);
     }
+
+    #[test]
+    fn a_namespace_keeps_its_name_and_shares_it_with_no_other(
+        runs in proptest::collection::vec((2_i32..4_194_304, proptest::collection::vec(4_026_532_000_u64..4_026_532_020, 7)), 1..8),
+    ) {
+        let mut mask = Masker::new();
+        let mut names: BTreeMap<String, (i32, u64)> = BTreeMap::new();
+        for (pid, ids) in &runs {
+            let mut seen = samples::seen(Volatile { pid: *pid, ..ONE }, true, None);
+            seen.pid = *pid;
+            for (pair, id) in seen.namespaces.values_mut().zip(ids) {
+                pair.inside = *id;
+            }
+            let outcome = Outcome { seen: Some(seen.clone()), ..samples::probe_after(ONE) };
+            mask.outcome(&outcome);
+            for pair in seen.namespaces.values().filter(|pair| pair.own()) {
+                let name = mask.namespace(*pid, pair.inside);
+                prop_assert!(name.starts_with("<ns-"), "{name}");
+                let owner = names.entry(name.clone()).or_insert((*pid, pair.inside));
+                prop_assert_eq!(*owner, (*pid, pair.inside), "{} stands for two namespaces", name);
+                prop_assert_eq!(mask.namespace(*pid, pair.inside), name);
+            }
+        }
+    }
 }

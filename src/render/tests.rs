@@ -167,3 +167,22 @@ proptest! {
         prop_assert!(!painted.chars().any(|c| c.is_control() && c != '\n'));
     }
 }
+
+proptest! {
+    // Each case tells everything twice.
+    #![proptest_config(ProptestConfig::with_cases(24))]
+    #[test]
+    fn any_two_runs_are_told_alike(
+        pid in 1_000_i32..4_194_304,
+        namespace in 4_026_531_900_u64..4_026_540_000,
+        // The samples number the host's processes from 200 below the own one.
+        processes in 2_u32..180,
+        peak in 4096_u64..1 << 40,
+        start in 1_u64..1 << 40,
+    ) {
+        let run = Volatile { pid, namespace, processes, peak, start };
+        let look = Look { masked: true, ..Look::default() };
+        prop_assert!(told(run, look) == told(ONE, look), "the text differs");
+        prop_assert!(masked_json(run) == masked_json(ONE), "the JSON differs");
+    }
+}

@@ -135,3 +135,21 @@ fn the_prompt_is_short() {
         assert_eq!(recipe(text).summary(), summary);
     }
 }
+
+/// Found by a property test: the lines of a recipe gave another recipe.
+#[test]
+fn what_stood_apart_for_the_pid_namespace_comes_together_without_it() {
+    for (lines, what, left) in [
+        (
+            &["unshare --mount-proc", "unshare --pid --cgroup"][..],
+            "--pid",
+            &["unshare --cgroup --mount-proc"][..],
+        ),
+        (&["unshare --uts", "mount -t proc proc /proc", "unshare --pid"], "/proc", &["unshare --pid --uts"]),
+    ] {
+        let mut recipe = Recipe::read(lines.iter().copied()).unwrap();
+        assert_eq!(recipe.lines(), lines);
+        recipe.drop(&what.to_owned()).unwrap();
+        assert_eq!(recipe.lines(), left);
+    }
+}

@@ -1,5 +1,3 @@
-use proptest::prelude::*;
-
 use super::*;
 use crate::recipe::ingredient::{Amount, Limit, Mount, MountKind, Namespace, Resource, Tools};
 
@@ -345,87 +343,6 @@ fn every_word_in_the_table_is_read() {
             // Read as a word of its own, or refused as one: never a program of that name.
             let line = Line::parse(&format!("{first} --no-such-thing --at-all -z"));
             assert!(!matches!(line, Ok(Line::Run(_))) || matches!(first, "run" | "hostname"), "{first}");
-        }
-    }
-}
-
-fn word() -> impl Strategy<Value = String> {
-    "[a-zA-Z0-9 .,:=_'\"\\\\$*#~!&|;(){}<>\\[\\]?`^%@+-]{0,12}"
-}
-
-fn path() -> impl Strategy<Value = String> {
-    proptest::collection::vec("[a-z '\"$#~!*]{1,6}", 1..4).prop_map(|parts| format!("/{}", parts.join("/")))
-}
-
-fn ingredient() -> impl Strategy<Value = Ingredient> {
-    let namespaces = proptest::sample::subsequence(Namespace::ALL.to_vec(), 0..=7);
-    let unshare = (namespaces, any::<bool>()).prop_map(|(namespaces, mount_proc)| Ingredient::Unshare {
-        mount_proc: mount_proc || namespaces.is_empty(),
-        namespaces: namespaces.into_iter().collect(),
-    });
-    let fs = (
-        proptest::sample::select(mount::TYPES),
-        word(),
-        path(),
-        proptest::collection::vec("[a-z=$' ]{1,8}", 0..3),
-    )
-        .prop_filter("options that mean something else", |(.., options)| {
-            !options
-                .iter()
-                .any(|option| ["bind", "rbind", "remount", "move", "loop"].contains(&option.as_str()))
-        })
-        .prop_map(|(fstype, source, target, options)| {
-            Ingredient::Mount(Mount { source, target, kind: MountKind::Fs(fstype.to_owned()), options })
-        });
-    let bind = (path(), path(), any::<bool>()).prop_map(|(source, target, deep)| {
-        let kind = if deep { MountKind::Rbind } else { MountKind::Bind };
-        Ingredient::Mount(Mount { source, target, kind, options: vec!["ro".into(), "nosuid".into()] })
-    });
-    let memory = (1..1_u64 << 60)
-        .prop_map(|bytes| Limit { resource: Resource::Memory, amount: Amount::Number(bytes) });
-    let cpu = (1000..1_u64 << 44, 1000..=1_000_000_u64)
-        .prop_map(|(quota, period)| Limit { resource: Resource::Cpu, amount: Amount::Cpu { quota, period } });
-    let pids = Just(Limit { resource: Resource::Pids, amount: Amount::Max });
-    let cgroup = (memory, cpu, pids, 0..4_usize).prop_map(|(memory, cpu, pids, most)| {
-        Ingredient::Cgroup([pids, memory, cpu].into_iter().take(most).collect())
-    });
-    let caps = proptest::sample::subsequence(crate::recipe::capability::NAMES.to_vec(), 1..5)
-        .prop_map(|names| Ingredient::Capdrop(names.into_iter().map(str::to_owned).collect()));
-    prop_oneof![
-        unshare,
-        fs,
-        bind,
-        cgroup,
-        caps,
-        "[a-z0-9]([a-z0-9.-]{0,20}[a-z0-9])?".prop_map(Ingredient::Hostname)
-    ]
-}
-
-proptest! {
-    #[test]
-    fn an_ingredient_prints_the_line_that_adds_it(ingredient in ingredient()) {
-        let text = ingredient.to_string();
-        prop_assert_eq!(Line::parse(&text), Ok(Line::Add(ingredient)), "{}", text);
-    }
-
-    #[test]
-    fn a_line_prints_as_itself(words in proptest::collection::vec(word(), 0..5), first in proptest::sample::select(vec![
-        "", "run ", "run run ", "drop ", "help ", "goto ", "!", "mount ", "unshare -p", "kill -", "ls ", "cgroup pids.max=", "A=",
-    ]), tail in proptest::sample::select(vec!["", " &", " # x", "\n", "\\ "])) {
-        let text = format!("{first}{}{tail}", words.join(" "));
-        if let Ok(line) = Line::parse(&text) {
-            let printed = line.to_string();
-            prop_assert_eq!(Line::parse(&printed), Ok(line), "{} printed as {}", text, printed);
-        }
-    }
-
-    #[test]
-    fn no_input_panics(text in "\\PC*", noise in "[ -~\\t\\n\\r\\x00\u{a0}é]{0,60}") {
-        for text in [text, noise] {
-            match Line::parse(&text) {
-                Ok(line) => drop(line.to_string()),
-                Err(error) => prop_assert!(error.at <= text.len() && text.is_char_boundary(error.at)),
-            }
         }
     }
 }

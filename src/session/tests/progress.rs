@@ -1,9 +1,11 @@
 //! What is remembered: each attempt with its tries, hints, prediction, time, and who solved it.
 
+use proptest::prelude::*;
+
 use super::{Learner, shelf};
 use crate::error::Trouble;
 use crate::session::fake::Fake;
-use crate::session::progress::{Agreement, Attempt, Progress, Solver};
+use crate::session::progress::{Agreement, At, Attempt, FORMAT, Found, Prediction, Progress, Solver};
 use crate::session::walk::Walk;
 
 const MINUTE: u64 = 60_000;
@@ -123,4 +125,101 @@ fn forgetting_takes_everything_of_the_lab_and_nothing_else() {
     let at = progress.at.clone().unwrap();
     assert_eq!((at.lab.as_str(), at.step), ("one", None), "the lab begins anew");
     assert_eq!(progress.forget("one"), None);
+}
+
+fn attempt() -> impl Strategy<Value = Attempt> {
+    let agreement = proptest::sample::select(vec![Agreement::Right, Agreement::Close, Agreement::Wrong]);
+    let prediction = (".{0,8}", proptest::option::of(".{0,8}"), proptest::option::of(agreement))
+        .prop_map(|(said, right, verdict)| Prediction { said, right, verdict });
+    let solved = proptest::sample::select(vec![None, Some(Solver::Hand), Some(Solver::Solve)]);
+    (0..20_u64, 0..4_u32, any::<u64>(), any::<u32>(), any::<u32>(), proptest::option::of(prediction), solved)
+        .prop_map(|(began, session, millis, tries, hints, prediction, solved)| Attempt {
+            began,
+            session,
+            millis,
+            tries,
+            hints,
+            prediction,
+            solved,
+        })
+}
+
+/// Progress as sessions make it: step by step.
+fn progress() -> impl Strategy<Value = Progress> {
+    let id = || proptest::sample::select(vec!["one", "two", "é\n\"", ""]);
+    let at = proptest::option::of((id(), proptest::option::of(id())));
+    let done = proptest::collection::vec((id(), id()), 0..6);
+    let attempts = proptest::collection::vec((id(), id(), attempt()), 0..8);
+    (at, done, attempts).prop_map(|(at, done, attempts)| {
+        let mut progress = Progress {
+            at: at.map(|(lab, step)| At { lab: lab.to_owned(), step: step.map(str::to_owned) }),
+            ..Progress::default()
+        };
+        for (lab, step) in done {
+            progress.finish(lab, step);
+        }
+        for (lab, step, attempt) in attempts {
+            progress.note(lab, step, attempt);
+        }
+        progress
+    })
+}
+
+proptest! {
+    #[test]
+    fn what_is_written_is_read_back(progress in progress()) {
+        let bytes = serde_json::to_vec(&progress).unwrap();
+        prop_assert_eq!(Progress::read(&bytes), Found::Progress(progress));
+    }
+
+    #[test]
+    fn no_file_panics_and_none_is_taken_for_what_it_is_not(
+        bytes in proptest::collection::vec(any::<u8>(), 0..200),
+        progress in progress(),
+        at in any::<proptest::sample::Index>(),
+        put in any::<u8>(),
+    ) {
+        drop(Progress::read(&bytes));
+        let mut damaged = serde_json::to_vec(&progress).unwrap();
+        let place = at.index(damaged.len());
+        damaged[place] = put;
+        if let Found::Progress(read) = Progress::read(&damaged) {
+            prop_assert_eq!(read.format, FORMAT);
+            // What was read is read again as the same, so nothing grows or is lost from start to start.
+            let again = serde_json::to_vec(&read).unwrap();
+            prop_assert_eq!(Progress::read(&again), Found::Progress(read));
+        }
+        damaged.truncate(place);
+        drop(Progress::read(&damaged));
+    }
+
+    #[test]
+    fn a_session_that_changed_nothing_changes_nothing(kept in progress(), then in progress()) {
+        prop_assert_eq!(kept.clone().merged(&then, &then), kept);
+    }
+
+    #[test]
+    fn merging_twice_is_merging_once(kept in progress(), then in progress(), mine in progress()) {
+        let once = kept.merged(&then, &mine);
+        prop_assert_eq!(once.clone().merged(&then, &mine), once);
+    }
+
+    #[test]
+    fn nothing_that_either_session_did_is_lost(then in progress(), kept in progress(), mine in progress()) {
+        let merged = kept.clone().merged(&then, &mine);
+        for (lab, steps) in &kept.done {
+            prop_assert!(steps.iter().all(|step| merged.is_done(lab, step)));
+        }
+        for (lab, steps) in &mine.done {
+            prop_assert!(steps.iter().all(|step| merged.is_done(lab, step) || then.is_done(lab, step)));
+        }
+        for (lab, steps) in &mine.attempts {
+            for (step, attempts) in steps {
+                let new = attempts.iter().filter(|attempt| !then.attempts(lab, step).contains(attempt));
+                for attempt in new {
+                    prop_assert!(merged.attempts(lab, step).contains(attempt));
+                }
+            }
+        }
+    }
 }
