@@ -65,6 +65,8 @@ impl Said {
                 for key in ["reason", "hint"] {
                     assert!(need[key].as_str().is_some_and(|text| !text.is_empty()), "no {key}: {need}");
                 }
+                // The need is named beside it.
+                assert!(!need["reason"].as_str().unwrap().contains("this machine cannot"), "{need}");
                 (need["need"].as_str().unwrap(), need["refusal"]["entry"].as_str().unwrap_or("-"))
             })
             .collect()

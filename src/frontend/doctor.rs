@@ -25,7 +25,7 @@ pub fn run(format: Format, course: &Course, world: &mut Real, terminal: &mut Ter
         if interrupted || world.ending().is_some() {
             return Ok(Exit::Interrupted);
         }
-        doctor.tried(need, &found.map_err(|trouble| mended(need, trouble, world, &facts)));
+        doctor.tried(need, &found.map_err(|trouble| mended(need, reason(trouble), world, &facts)));
     }
     for entry in course.entries() {
         match course.lab(entry.id()) {
