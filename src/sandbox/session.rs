@@ -155,8 +155,12 @@ impl Sandbox {
         Some(Watch::begin(directory, group::generation(version)))
     }
 
+    /// What limits the recipe's group: what the recipe asked for, and what somebody wrote there by hand.
     pub(super) fn limits(&self, recipe: &Recipe) -> Vec<LimitSeen> {
-        self.standing.group.limits(&recipe.group().unwrap_or_default(), self.machine())
+        let Some(asked) = recipe.group() else { return Vec::new() };
+        let is_asked = |seen: &LimitSeen| asked.iter().any(|limit| limit.resource == seen.resource);
+        let all = self.standing.group.now(self.machine()).into_iter().flat_map(|group| group.limits);
+        all.filter(|seen| seen.number.is_some() || is_asked(seen)).collect()
     }
 
     /// Runs a program inside, in a fresh process under the recipe.

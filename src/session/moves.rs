@@ -80,7 +80,7 @@ impl Walk {
             minutes: lab.minutes,
             steps: lab.steps.len(),
         });
-        self.at = Some(InLab { lab, number, index: 0, visit, host_then });
+        self.at = Some(InLab { lab, number, index: 0, visit, host_then, apart: false });
         Ok(())
     }
 
@@ -220,9 +220,38 @@ impl Walk {
             }
             (false, true) => {
                 self.enter(index + 1, stage);
+                self.say_if_apart(stage);
                 Ok(())
             }
             (false, false) => self.jump(index + 1, stage),
+        }
+    }
+
+    /// A learner may come to a step by another way, or with more than it took. That is fine and mostly works; where it
+    /// does not, they should know why. Said once.
+    fn say_if_apart(&mut self, stage: &mut Stage<'_>) {
+        let Some(at) = &self.at else { return };
+        let lines =
+            at.lab.start.iter().chain(at.lab.steps[..at.index].iter().flat_map(|step| &step.try_lines));
+        let mut own = Recipe::default();
+        for line in lines {
+            // What the lab itself could not add or drop is not there.
+            let _ = match &line.line {
+                Line::Add(ingredient) => own.add(ingredient.clone()),
+                Line::Drop(what) => own.drop(what).map(drop),
+                _ => Ok(()),
+            };
+        }
+        let (own, mine) = (own.summary(), self.prompt());
+        let apart = own != mine;
+        if apart && !at.apart {
+            stage.note(format!(
+                "the lab goes on from `{own}` here, and yours is `{mine}`: where that does not work, `reset` brings \
+                 you to the lab's"
+            ));
+        }
+        if let Some(at) = &mut self.at {
+            at.apart = apart;
         }
     }
 

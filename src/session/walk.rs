@@ -10,7 +10,7 @@ use crate::lab::check::{Evidence, Verdict};
 use crate::lab::file::{Lab, Step};
 use crate::recipe::compose::Recipe;
 use crate::recipe::line::{Line, LineError, Word};
-use crate::recipe::outcome::{HostState, Outcome};
+use crate::recipe::outcome::{End, HostState, Outcome};
 use crate::session::event::{Event, Position};
 use crate::session::progress::{At, Progress};
 use crate::session::shelf::Shelf;
@@ -63,6 +63,8 @@ pub(super) struct InLab {
     pub(super) visit: Visit,
     /// The host before the lab's `start` lines.
     pub(super) host_then: HostState,
+    /// Whether the learner's recipe is another than the lab's own, and that was said.
+    pub(super) apart: bool,
 }
 
 impl InLab {
@@ -305,7 +307,8 @@ impl Walk {
     }
 
     /// The verdicts of the step's checks now; empty outside a lab.
-    pub(super) fn judge(&self, stage: &mut Stage<'_>) -> Result<Vec<Verdict>> {
+    pub(super) fn judge(&mut self, stage: &mut Stage<'_>) -> Result<Vec<Verdict>> {
+        self.look_again(stage);
         let Some(at) = &self.at else { return Ok(Vec::new()) };
         let jobs = stage.world.jobs();
         let host_now = stage.world.host_state()?;
@@ -317,6 +320,31 @@ impl Walk {
             ablation: at.visit.ablation.as_ref(),
         };
         Ok(at.step().checks.iter().map(|check| check.judge(&evidence)).collect())
+    }
+
+    /// Containers of this step that live are looked at once more: what somebody did to them since, from the host or from
+    /// inside, is as good as what they were born with.
+    fn look_again(&mut self, stage: &mut Stage<'_>) {
+        let Some(at) = self.at.as_mut().filter(|at| at.visit.outcomes.iter().any(|o| o.job.is_some())) else {
+            return;
+        };
+        let map = stage.world.map();
+        for container in map.containers {
+            let pid = container.job.seen.pid;
+            let last = at.visit.outcomes.iter().rfind(|outcome| {
+                outcome.job == Some(container.job.number)
+                    && outcome.seen.as_ref().is_some_and(|s| s.pid == pid)
+            });
+            let Some(last) = last else { continue };
+            let its = map.groups.iter().filter(|group| group.state.members.contains(&pid));
+            let limits = its.flat_map(|group| group.limits.iter().filter(|limit| limit.number.is_some()));
+            let limits: Vec<_> = limits.cloned().collect();
+            if last.seen.as_ref() != Some(&container.job.seen) || last.limits != limits {
+                let now =
+                    Outcome { seen: Some(container.job.seen), limits, end: End::Running, ..last.clone() };
+                at.visit.keep(now);
+            }
+        }
     }
 
     /// Judges without a word, until all checks hold for the first time.

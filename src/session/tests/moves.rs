@@ -89,6 +89,25 @@ fn reset_brings_the_step_back_to_its_beginning() {
 }
 
 #[test]
+fn who_comes_with_another_recipe_is_told_once() {
+    let mut learner = Learner::at("one");
+    learner.types("unshare --uts");
+    learner.types("mount -t proc proc /proc");
+    let events = learner.types("next");
+    assert_eq!(kinds(&events), ["StepBegins", "ProbedBefore", "Note"]);
+    let Some(Event::Note(note)) = events.last() else { panic!() };
+    assert!(note.contains("`chroot+proc`") && note.contains("`chroot+uts+proc`"), "{note}");
+    learner.types("unshare --pid --mount-proc");
+    assert_eq!(kinds(&learner.types("next")), ["StepBegins"]);
+    learner.types("reset");
+    assert_eq!(learner.walk.prompt(), "chroot+pid+proc");
+
+    let mut learner = Learner::at("one");
+    learner.types("mount -t proc other /proc");
+    assert_eq!(kinds(&learner.types("next")), ["StepBegins", "ProbedBefore"], "the same by other words");
+}
+
+#[test]
 fn reset_of_the_first_step_begins_with_the_lab() {
     let mut learner = Learner::at("one");
     learner.types("drop chroot");
