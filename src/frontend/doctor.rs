@@ -19,7 +19,7 @@ pub fn run(format: Format, course: &Course, world: &mut Real, terminal: &mut Ter
     let facts = sandbox::surroundings::look();
     let mut doctor = Doctor::new(world.machine(), &facts, sandbox::surroundings::tools().ok());
     for need in Need::ALL {
-        let found = world.can(need).map_err(reason);
+        let found = world.can(need);
         // What was interrupted has no verdict.
         let interrupted = found.as_ref().is_err_and(|trouble| trouble.exit == Exit::Interrupted);
         if interrupted || world.ending().is_some() {
