@@ -19,8 +19,8 @@ pub enum Owner {
 pub enum Processes {
     /// This many.
     Count(Number),
-    /// Those of the host: at least two, and at least half of what the host has now. (The number on the host moves
-    /// all the time; a PID namespace with its own proc lists exactly one as its program starts.)
+    /// Those of the host: at least two, and at least half of what the host had in that moment. (The number on the host
+    /// moves all the time; a PID namespace with its own proc lists exactly one as its program starts.)
     Host,
     /// None at all: no proc is mounted, or nothing is in it.
     None,

@@ -134,6 +134,8 @@ pub struct Seen {
     pub root_entries: Vec<String>,
     /// How many processes its /proc lists; `None` where nothing is mounted there.
     pub processes: Option<u32>,
+    /// How many the host had in the same moment: on a busy machine the number says little a second later.
+    pub host_processes: u32,
     /// Every mount it sees under its root.
     pub mounts: Vec<SeenMount>,
     /// Path of its group in each controller's tree, relative to that tree's root.

@@ -45,6 +45,7 @@ fn number(key: &str, value: &Value, owner: i32, mask: &Masker) -> Value {
         }
         "millis" | "peak" | "memory_total" => Value::String("<n>".to_owned()),
         // One process is what a PID namespace of one's own shows; more are the host's.
+        "host_processes" => Value::String("<n>".to_owned()),
         "processes" if value.as_u64().is_some_and(|number| number > 1) => Value::String("<n>".to_owned()),
         "pid_inside" => {
             let host =

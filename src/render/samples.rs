@@ -80,6 +80,7 @@ pub(super) fn seen(v: Volatile, own_pid: bool, processes: Option<u32>) -> Seen {
         root: v.work(),
         root_entries: ["bin", "dev", "etc", "proc", "sys"].map(str::to_owned).to_vec(),
         processes,
+        host_processes: v.processes,
         mounts: vec![SeenMount { target: "/proc".to_owned(), fstype: "proc".to_owned() }],
         cgroups: BTreeMap::from([("memory".to_owned(), format!("/{}", v.group()))]),
         cap_eff: 0x1ff_ffff_ffff,

@@ -32,6 +32,7 @@ pub fn process(pid: i32) -> Seen {
         root: proc::root_path(pid).unwrap_or_default(),
         root_entries,
         processes: proc::listed(&proc::inside(pid, "/proc")).map(|pids| pids.len() as u32),
+        host_processes: proc::all().len() as u32,
         mounts: mounts(pid),
         cgroups: groups(pid),
         cap_eff: proc::status_field(pid, "CapEff")

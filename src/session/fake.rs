@@ -115,6 +115,7 @@ impl Fake {
             root: if root_own { "/tmp/root".to_owned() } else { "/".to_owned() },
             root_entries: Vec::new(),
             processes,
+            host_processes: HOST_PROCESSES,
             mounts: Vec::new(),
             cgroups: BTreeMap::new(),
             cap_eff: u64::MAX,

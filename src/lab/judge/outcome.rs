@@ -52,7 +52,7 @@ pub(in crate::lab) fn judge_outcome(
             None => Observation::unknown("it ran in no group with a memory controller"),
         },
         OutcomeClaim::Seen(claim) => match &outcome.seen {
-            Some(seen) => judge_seen(claim, seen, evidence),
+            Some(seen) => judge_seen(claim, seen),
             None => Observation::unknown(format!("nothing was seen of `{}`", shortened(&outcome.command))),
         },
     }

@@ -1,6 +1,6 @@
 //! Conditions on what the host saw of a process, the moment before its program started.
 
-use crate::lab::check::{Evidence, Observation};
+use crate::lab::check::Observation;
 use crate::lab::claim::{Owner, Processes, SeenClaim};
 use crate::lab::judge::outcome::both;
 use crate::lab::judge::words::{counted, listed_names};
@@ -9,9 +9,9 @@ use crate::recipe::ingredient::Namespace;
 use crate::recipe::outcome::Seen;
 
 /// Judges one condition.
-pub(in crate::lab) fn judge_seen(claim: &SeenClaim, seen: &Seen, evidence: &Evidence<'_>) -> Observation {
+pub(in crate::lab) fn judge_seen(claim: &SeenClaim, seen: &Seen) -> Observation {
     match claim {
-        SeenClaim::ProcessesSeen(wanted) => processes(*wanted, seen, evidence),
+        SeenClaim::ProcessesSeen(wanted) => processes(*wanted, seen),
         SeenClaim::PidInside(number) => Observation::new(number.holds(seen.pid_inside()), pids(seen)),
         SeenClaim::PidDiffers(wanted) => {
             Observation::new((seen.pid_inside() != seen.pid) == *wanted, pids(seen))
@@ -64,7 +64,7 @@ fn pids(seen: &Seen) -> String {
     }
 }
 
-fn processes(wanted: Processes, seen: &Seen, evidence: &Evidence<'_>) -> Observation {
+fn processes(wanted: Processes, seen: &Seen) -> Observation {
     let Some(count) = seen.processes else {
         return Observation {
             holds: wanted == Processes::None,
@@ -72,7 +72,7 @@ fn processes(wanted: Processes, seen: &Seen, evidence: &Evidence<'_>) -> Observa
             text: "no proc is mounted".to_owned(),
         };
     };
-    let on_host = evidence.host_now.processes;
+    let on_host = seen.host_processes;
     let holds = match wanted {
         Processes::Count(number) => number.holds(count),
         Processes::Host => count >= 2 && u64::from(count) * 2 >= u64::from(on_host),

@@ -81,6 +81,7 @@ pub(super) fn seen() -> Seen {
         root: "/".to_owned(),
         root_entries: ["bin", "dev", "etc", "proc", "sys"].map(str::to_owned).to_vec(),
         processes: Some(1),
+        host_processes: 84,
         mounts: vec![
             SeenMount { target: "/proc".to_owned(), fstype: "proc".to_owned() },
             SeenMount { target: "/dev/urandom".to_owned(), fstype: "devtmpfs".to_owned() },

@@ -78,8 +78,7 @@ fn a_failure_tells_of_the_outcome_that_shows_most() {
 
 #[test]
 fn one_process_is_never_the_host_however_small_that_is() {
-    let mut case = Case::new();
-    case.now.processes = 2;
+    let case = unseen(|seen| seen.host_processes = 2);
     assert!(!case.judge("processes_seen = \"host\"").pass);
 }
 
