@@ -113,7 +113,8 @@ impl Terminal {
 
     /// Shows in passing that something takes a while; on a terminal alone.
     pub fn working(&mut self, work: &Work) {
-        if !self.out_is_terminal || self.gone {
+        // Whether something takes long enough to be told is no matter of a recording.
+        if !self.out_is_terminal || self.gone || self.look.masked {
             return;
         }
         let look = Look { plain: !self.redraws, ..self.look };

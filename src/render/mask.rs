@@ -7,6 +7,7 @@
 //! | namespace (inode number) | `<ns-1>`… |
 //! | the session's directory | `<work>` |
 //! | the session's control group | `<group>` (its name only; the tree above it is kept) |
+//! | the control group of the host that rlab itself is in | `<host group>` |
 //! | a listing of the host's processes, of its files | `<host processes>`, `<host files>` |
 //! | counts of the host, peaks, durations | `<n>` |
 //! | file descriptors | `<fd>` |

@@ -10,6 +10,9 @@ use crate::recipe::outcome::{
 };
 use crate::session::event::Event;
 
+/// What stands for the control group that rlab itself is in.
+const HOST_GROUP: &str = "<host group>";
+
 impl Masker {
     /// A masked copy of an outcome.
     pub fn outcome(&mut self, outcome: &Outcome) -> Outcome {
@@ -178,7 +181,8 @@ impl Masker {
     }
 
     fn map(&mut self, map: &Map) -> Map {
-        self.learn_seen(&map.host);
+        // Only its namespaces are shown; its PID is rlab's, and a listing of the host's processes hides that.
+        self.name_namespaces(&map.host);
         let group = |mask: &mut Self, group: &GroupNow| {
             for pid in &group.state.members {
                 mask.name_pid(*pid);
@@ -188,11 +192,19 @@ impl Masker {
             copy.limits = mask.limits(&copy.limits);
             copy
         };
-        Map {
+        let mut copy = Map {
             hostname: "<host>".to_owned(),
             host: self.seen(&map.host),
             containers: map.containers.iter().map(|container| self.peek(container)).collect(),
             groups: map.groups.iter().map(|now| group(self, now)).collect(),
+        };
+        // Where rlab stands in the trees of groups is a matter of who started it; who stands there too still shows.
+        let sides = copy.containers.iter_mut().map(|container| &mut container.job.seen);
+        for (controller, group) in sides.chain([&mut copy.host]).flat_map(|seen| &mut seen.cgroups) {
+            if map.host.cgroups.get(controller) == Some(group) {
+                HOST_GROUP.clone_into(group);
+            }
         }
+        copy
     }
 }

@@ -54,6 +54,37 @@ fn pasted_lines_are_run_only_on_enter() {
 }
 
 #[test]
+fn bytes_that_are_no_text_end_nothing() {
+    let mut screen = play();
+    let all: Vec<u8> = (0x80..=0xff).chain([0xc0, 0xaf, 0xed, 0xa0, 0x80, 0xf5, 0xff]).collect();
+    screen.press_bytes(&all);
+    screen.settle();
+    screen.press(ENTER);
+    screen.prompt();
+    goes_on(&mut screen);
+    // Every control character but those that end the session, stop it, or wait for another key.
+    for byte in (1..0x20).filter(|byte| ![0x04, 0x0a, 0x0d, 0x11, 0x13, 0x16, 0x1a, 0x1b].contains(byte)) {
+        screen.press_bytes(&[b'a', byte, b'b']);
+        screen.settle();
+        screen.press(CTRL_C);
+        screen.prompt();
+    }
+    goes_on(&mut screen);
+    for keys in ["\x1b[", "\x1b[99;99;99~", "\x1bO", "\x1b]0;title\x07", "\x1b[<0;1;1M", "\x1b[I", "\x16\x1b"]
+    {
+        screen.press(keys);
+        screen.settle();
+        // The first may be the end of a sequence that was none.
+        screen.press(CTRL_C);
+        screen.settle();
+        screen.press(CTRL_C);
+        screen.prompt();
+    }
+    goes_on(&mut screen);
+    screen.leave();
+}
+
+#[test]
 fn what_a_program_prints_does_not_drive_the_terminal() {
     if !can_run_labs() {
         return;

@@ -32,8 +32,14 @@ pub(crate) fn broken(rows: &[Row]) -> Vec<&str> {
 pub(crate) fn to_the_end_of_the_lab(screen: &mut Screen) {
     let mut lines = 0;
     while ghost(&screen.cursor_row()).is_some_and(|line| !line.starts_with("start ")) {
-        screen.line("");
+        let told = screen.line("");
         lines += 1;
+        if told.contains('✗') {
+            // The memory of a process that was killed is not free at once. Where the machine is very busy the kernel
+            // may have to kill a second one meanwhile, the sleeper; a learner begins the step again.
+            assert!(told.contains("oom_kill 0 → 2"), "a check failed:\n{}", screen.text());
+            screen.line("reset");
+        }
         assert!(lines < ENOUGH, "no end:\n{}", screen.text());
     }
 }
@@ -52,8 +58,6 @@ fn by_enter_alone(columns: u16) {
     assert_eq!(ghost(&screen.cursor_row()), None, "the course goes on");
     let rows = screen.rows();
     assert_eq!(broken(&rows), Vec::<&str>::new(), "wider than {columns} columns");
-    let text = screen.text();
-    assert!(!text.contains('✗'), "a check failed:\n{text}");
     let labs = screen.line("labs");
     assert_eq!(labs.matches("✓ done").count(), LABS.len(), "not every lab is done:\n{labs}");
     screen.leave();

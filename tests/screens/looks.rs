@@ -100,6 +100,8 @@ fn a_locale_without_utf8_gets_ascii_only() {
         let odd: String = text.chars().filter(|c| !c.is_ascii()).collect();
         assert_eq!(odd, "", "in {locale}:\n{text}");
         assert!(bytes.is_ascii(), "in {locale}");
+        // Spelled in words, not by their numbers.
+        assert!(!text.contains("\\u{"), "in {locale}:\n{text}");
     }
 }
 

@@ -20,6 +20,7 @@ mod hang_up;
 mod interrupts;
 mod looks;
 mod page;
+mod pictures;
 mod resize;
 mod restart;
 mod shell;

@@ -389,11 +389,12 @@ impl Drop for Screen {
     }
 }
 
-/// Whether the cursor stands after the sign of the editor's prompt. Where the window is too narrow for it, it may.
+/// Whether the cursor stands after the sign of the editor's prompt, or after a line that is kept there. Where the
+/// window is too narrow for the prompt, it may.
 fn asks(picture: &mut Picture) -> bool {
     let (row, column) = picture.cursor();
     let before: String = picture.rows(row)[0].text.chars().take(column).collect();
-    picture.columns() < 20 || [" ▸", " >"].iter().any(|sign| before.trim_end().ends_with(sign))
+    picture.columns() < 20 || [" ▸ ", " > "].iter().any(|sign| format!("{before} ").contains(sign))
 }
 
 /// Whether the main thread of a process waits for something to read: proc(5), `/proc/PID/syscall`.
