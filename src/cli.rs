@@ -1,5 +1,6 @@
 //! The command line: clap types, no side effects.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -28,6 +29,20 @@ pub struct Cli {
     /// Options that every mode knows.
     #[command(flatten)]
     pub global: Global,
+}
+
+impl Cli {
+    /// Reads the words of a command line, the program's own first. `rlab` alone needs no parser: making one costs more
+    /// than all the rest of a start.
+    ///
+    /// # Errors
+    /// What clap has to say: a mistake, or the help that was asked for.
+    pub fn read(words: impl ExactSizeIterator<Item = OsString>) -> Result<Self, clap::Error> {
+        if words.len() > 1 {
+            return Self::try_parse_from(words);
+        }
+        Ok(Self { mode: None, global: Global { labs: None, trust: false, color: Color::Auto, plain: false } })
+    }
 }
 
 /// Options that every mode knows.
@@ -224,6 +239,14 @@ mod tests {
     #[test]
     fn the_definition_is_sound() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn no_word_is_what_the_parser_makes_of_it() {
+        let alone = [OsString::from("rlab")];
+        let read = format!("{:?}", Cli::read(alone.into_iter()).unwrap());
+        assert_eq!(read, format!("{:?}", Cli::try_parse_from(["rlab"]).unwrap()));
+        assert!(Cli::read(["rlab".into(), "nonsense".into()].into_iter()).is_err());
     }
 
     #[test]

@@ -2,10 +2,8 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
-
 fn main() -> ExitCode {
-    match rlab::cli::Cli::try_parse() {
+    match rlab::cli::Cli::read(std::env::args_os()) {
         Ok(cli) => ExitCode::from(rlab::frontend::main(cli)),
         Err(told) => {
             // Help and version are data, a mistake is not; clap knows which goes where. A reader who went away is

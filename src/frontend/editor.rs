@@ -17,7 +17,7 @@ use crate::error::{Result, Trouble};
 use crate::frontend::colors::{colored, is_colored};
 use crate::frontend::history::{ENTRIES, worth};
 use crate::frontend::keys;
-use crate::frontend::known::Known;
+use crate::frontend::known::{Known, Side};
 use crate::frontend::words::candidates;
 use crate::recipe::line::LONGEST;
 use crate::render::document::{Look, Role, painted};
@@ -88,6 +88,13 @@ impl LineEditor {
     /// What the editor knows.
     pub fn guide(&mut self) -> Option<&mut Guide> {
         self.editor.helper_mut()
+    }
+
+    /// Looks up what the first key will need.
+    pub fn get_ready(&self) {
+        if let Some(guide) = self.editor.helper().filter(|guide| guide.look.color) {
+            guide.known.with_programs(Side::Inside, |_| {});
+        }
     }
 
     /// Whether the editor tells the terminal that it takes pastes apart from keys; not where that is told already. Says

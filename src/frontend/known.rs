@@ -48,9 +48,12 @@ impl Known {
         Self { labs: shelf.ids(), shelf: Some(shelf), ..Self::default() }
     }
 
-    /// What a program sees from now on. The names of programs are looked up again: something may have been installed.
-    pub fn see(&mut self, inside: View) {
-        self.inside = Looked { view: inside, programs: OnceCell::new() };
+    /// What a program sees from now on. The names of programs are looked up again, unless all is as before: a line that
+    /// was run may have installed something.
+    pub fn see(&mut self, inside: View, as_before: bool) {
+        if !as_before || self.inside.view != inside {
+            self.inside = Looked { view: inside, programs: OnceCell::new() };
+        }
     }
 
     /// The files of one side.
@@ -131,7 +134,7 @@ pub(crate) mod tests {
         let lines = ["rootfs", "chroot", "unshare --pid --mount-proc", "mount --bind /nowhere /data"];
         let recipe = Recipe::read(lines).unwrap();
         let mut known = Known::new(Rc::new(One));
-        known.see(View::inside(&recipe, Some(&root)));
+        known.see(View::inside(&recipe, Some(&root)), false);
         known.steps = ["1", "2", "isolate"].map(str::to_owned).into();
         known.droppable = recipe.droppable();
         known.jobs = vec![1, 3];

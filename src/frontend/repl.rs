@@ -220,7 +220,8 @@ impl Session<'_> {
         self.draw_first();
         let mut editor = self.editor()?;
         let mut verdict = Some(verdict);
-        let came = self.first_key(&mut verdict);
+        self.guide(&mut editor, false);
+        let came = self.first_key(&mut verdict, || editor.get_ready());
         // The editor draws the prompt itself, at the same place.
         self.terminal.data("\r\x1b[J");
         drop(keys);
@@ -230,8 +231,10 @@ impl Session<'_> {
             return Ok(Exit::Interrupted);
         }
         editor.tell_pastes(false);
+        let mut as_before = true;
         loop {
-            self.guide(&mut editor);
+            self.guide(&mut editor, as_before);
+            as_before = false;
             if self.asked_to_end() {
                 return Ok(Exit::Interrupted);
             }
@@ -284,13 +287,20 @@ impl Session<'_> {
     }
 
     /// Waits for the first key. What the machine can do is told above the prompt when it is known before that.
-    fn first_key(&mut self, verdict: &mut Option<impl FnOnce() -> Option<Verdict>>) -> Came {
+    fn first_key(
+        &mut self,
+        verdict: &mut Option<impl FnOnce() -> Option<Verdict>>,
+        ready: impl Fn(),
+    ) -> Came {
         loop {
             let other = self.verdict.as_ref().map(|verdict| verdict.descriptor());
             let patience = verdict.as_ref().map(|_| READING);
             match wait_for(std::io::stdin().as_fd(), other, patience) {
                 Came::Signal(SIGINT) => {}
-                Came::Nothing => self.try_machine(verdict.take().and_then(|begin| begin())),
+                Came::Nothing => {
+                    ready();
+                    self.try_machine(verdict.take().and_then(|begin| begin()));
+                }
                 Came::Other => {
                     if let Some(told) = self.verdict_told() {
                         // Over the empty line that ends the greeting.
@@ -335,8 +345,8 @@ impl Session<'_> {
         LineEditor::new(Guide::new(known, self.terminal.look()), earlier)
     }
 
-    /// What the editor shows and completes at the next prompt.
-    fn guide(&mut self, editor: &mut LineEditor) {
+    /// What the editor shows and completes at the next prompt; `as_before` where nothing was run since the last one.
+    fn guide(&mut self, editor: &mut LineEditor, as_before: bool) {
         let Some(guide) = editor.guide() else { return };
         guide.suggestion = self.walk.suggestion();
         let known = &mut guide.known;
@@ -344,7 +354,7 @@ impl Session<'_> {
         known.droppable = self.walk.recipe().droppable();
         known.jobs = self.world.jobs().iter().map(|job| job.number).collect();
         known.answers = self.walk.answers();
-        known.see(self.world.view(self.walk.recipe()));
+        known.see(self.world.view(self.walk.recipe()), as_before);
     }
 
     fn remember(&mut self, editor: &mut LineEditor, text: &str) {

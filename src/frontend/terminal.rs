@@ -4,6 +4,7 @@
 //! ends the program quietly.
 
 use std::io::{ErrorKind, IsTerminal, Write};
+use std::os::fd::AsFd;
 use std::time::Instant;
 
 use crate::cli::{Color, Global};
@@ -161,7 +162,12 @@ impl Terminal {
 
 /// Columns of the terminal; of `COLUMNS` where there is none.
 fn width(terminal: bool) -> usize {
-    let measured = || terminal_size::terminal_size().map(|(width, _)| usize::from(width.0));
+    // Whichever of the three is a terminal, it is the same one.
+    let size = |stream: &dyn AsFd| rustix::termios::tcgetwinsize(stream.as_fd()).ok().map(|size| size.ws_col);
+    let measured = || {
+        let columns = size(&std::io::stdout()).or_else(|| size(&std::io::stdin()))?;
+        (columns > 0).then_some(usize::from(columns))
+    };
     let told = || std::env::var("COLUMNS").ok()?.trim().parse().ok();
     let columns = terminal.then(measured).flatten().or_else(told).unwrap_or(COLUMNS);
     columns.clamp(40, 200)

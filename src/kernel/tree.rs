@@ -200,18 +200,12 @@ pub struct Entry {
 /// # Errors
 /// ENOENT, ENOTDIR, EACCES; ENOSYS before Linux 5.6.
 pub fn list_inside(root: &Path, path: &str, begins: &str, most: usize) -> nix::Result<Vec<Entry>> {
-    let path = if path.is_empty() { "." } else { path };
-    let directory = open_inside(root, path, OFlag::O_DIRECTORY | OFlag::O_RDONLY)?;
-    let mut listing = Dir::from_fd(directory)?;
     let mut found = Vec::new();
-    for entry in listing.iter() {
-        let entry = entry?;
-        // A name that is not UTF-8 cannot be typed here.
-        let Ok(name) = entry.file_name().to_str() else { continue };
-        if matches!(name, "." | "..") || !name.starts_with(begins) {
-            continue;
+    each_inside(root, path, |name, kind| {
+        if !name.starts_with(begins) {
+            return true;
         }
-        let directory = match entry.file_type() {
+        let directory = match kind {
             Some(Type::Directory) => true,
             Some(Type::Symlink) | None => {
                 open_inside(root, &format!("{path}/{name}"), OFlag::O_DIRECTORY | OFlag::O_PATH).is_ok()
@@ -219,11 +213,44 @@ pub fn list_inside(root: &Path, path: &str, begins: &str, most: usize) -> nix::R
             Some(_) => false,
         };
         found.push(Entry { name: name.to_owned(), directory });
-        if found.len() == most {
+        found.len() < most
+    })?;
+    Ok(found)
+}
+
+/// The names in a directory that are no directories themselves, for a process whose root this is; where a link leads is
+/// not asked. At most `most`.
+///
+/// # Errors
+/// As [`list_inside`].
+pub fn names_inside(root: &Path, path: &str, most: usize) -> nix::Result<Vec<String>> {
+    let mut found = Vec::new();
+    each_inside(root, path, |name, kind| {
+        if kind != Some(Type::Directory) {
+            found.push(name.to_owned());
+        }
+        found.len() < most
+    })?;
+    Ok(found)
+}
+
+/// Gives name and kind of every entry, until `goes_on` says that it is enough.
+fn each_inside(
+    root: &Path,
+    path: &str,
+    mut goes_on: impl FnMut(&str, Option<Type>) -> bool,
+) -> nix::Result<()> {
+    let path = if path.is_empty() { "." } else { path };
+    let mut listing = Dir::from_fd(open_inside(root, path, OFlag::O_DIRECTORY | OFlag::O_RDONLY)?)?;
+    for entry in listing.iter() {
+        let entry = entry?;
+        // A name that is not UTF-8 cannot be typed here.
+        let Ok(name) = entry.file_name().to_str() else { continue };
+        if !matches!(name, "." | "..") && !goes_on(name, entry.file_type()) {
             break;
         }
     }
-    Ok(found)
+    Ok(())
 }
 
 /// Something that [`make_below`] made.

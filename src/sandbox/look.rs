@@ -74,12 +74,12 @@ impl View {
             Some(_) => PROGRAM_DIRECTORIES.iter().map(|directory| format!("/{directory}")).collect(),
             None => std::env::var("PATH").unwrap_or_default().split(':').map(str::to_owned).collect(),
         };
-        let entries =
-            directories.iter().filter(|directory| directory.starts_with('/')).flat_map(|directory| {
-                let (root, path, _) = self.place(directory);
-                tree::list_inside(&root, &path, "", MOST).unwrap_or_default()
-            });
-        entries.filter(|entry| !entry.directory).map(|entry| entry.name).collect()
+        let absolute = directories.iter().filter(|directory| directory.starts_with('/'));
+        let names = absolute.flat_map(|directory| {
+            let (root, path, _) = self.place(directory);
+            tree::names_inside(&root, &path, MOST).unwrap_or_default()
+        });
+        names.collect()
     }
 
     /// The root to look below, the path there, and whether processes are left out.
