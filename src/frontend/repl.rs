@@ -4,16 +4,16 @@
 //! machine wait until the learner reads.
 
 use std::io::IsTerminal;
-use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use crate::error::{Exit, Result, Trouble};
-use crate::frontend::editor::{Guide, LineEditor, Read, shown_ghost};
+use crate::frontend::editor::{Guide, LineEditor, Read};
+use crate::frontend::first::PASTES_OFF;
 use crate::frontend::greeting::{goodbye, greeting};
 use crate::frontend::keys::OneByOne;
 use crate::frontend::known::Known;
-use crate::frontend::signals::{Came, wait_for};
+use crate::frontend::signals::Came;
 use crate::frontend::state::{Found, Saved, State};
 use crate::frontend::terminal::Terminal;
 use crate::frontend::verdict::Verdict;
@@ -30,12 +30,6 @@ use crate::session::world::World as _;
 
 /// Ctrl-C.
 pub(super) const SIGINT: i32 = 2;
-
-/// From here on a terminal takes pastes apart from keys, and from there on no more.
-const PASTES: [&str; 2] = ["\x1b[?2004h", "\x1b[?2004l"];
-
-/// Milliseconds without a key after which the learner reads, and there is time for something else.
-const READING: u16 = 100;
 
 /// Where a session begins.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,7 +55,7 @@ pub(super) struct Session<'a> {
     /// Where the history goes; nowhere once that has failed.
     history: Option<PathBuf>,
     /// What this machine can do, while it is being tried.
-    verdict: Option<Verdict>,
+    pub(super) verdict: Option<Verdict>,
 }
 
 /// Runs a session until the learner leaves. Exit status 0: what went wrong was told there; 130 where a signal ended it.
@@ -227,7 +221,7 @@ impl Session<'_> {
         drop(keys);
         if came != Came::Input {
             // Nobody has typed, so it is a signal that ends the session.
-            self.terminal.data(PASTES[1]);
+            self.terminal.data(PASTES_OFF);
             return Ok(Exit::Interrupted);
         }
         editor.tell_pastes(false);
@@ -241,7 +235,7 @@ impl Session<'_> {
             let asks = self.asks();
             let read = self.world.at_prompt(|| editor.read(&asks));
             if editor.tell_pastes(true) {
-                self.terminal.data(PASTES[1]);
+                self.terminal.data(PASTES_OFF);
             }
             if self.asked_to_end() {
                 return Ok(Exit::Interrupted);
@@ -266,76 +260,6 @@ impl Session<'_> {
             if self.terminal.gone() {
                 return Ok(Exit::Ok);
             }
-        }
-    }
-
-    /// The first prompt, with its ghost, as the editor will draw it.
-    fn draw_first(&mut self) {
-        let look = self.terminal.look();
-        let asks = self.asks();
-        let room = look.width.saturating_sub(wrap::width(&asks) + 1);
-        let ghost = self.walk.suggestion().map(|rest| shown_ghost(&rest, look)).unwrap_or_default();
-        // Never so wide that the terminal breaks it: it will be drawn over.
-        let fits = if wrap::width(&ghost) < room { ghost.as_str() } else { "" };
-        let back = match wrap::width(fits) {
-            0 => String::new(),
-            columns => format!("\x1b[{columns}D"),
-        };
-        let [pastes, _] = PASTES;
-        let (asks, ghost) = (painted(Role::Prompt, &asks, &look), painted(Role::Dim, fits, &look));
-        self.terminal.data(&format!("{pastes}{asks}{ghost}{back}"));
-    }
-
-    /// Waits for the first key. What the machine can do is told above the prompt when it is known before that.
-    fn first_key(
-        &mut self,
-        verdict: &mut Option<impl FnOnce() -> Option<Verdict>>,
-        ready: impl Fn(),
-    ) -> Came {
-        loop {
-            let other = self.verdict.as_ref().map(|verdict| verdict.descriptor());
-            let patience = verdict.as_ref().map(|_| READING);
-            match wait_for(std::io::stdin().as_fd(), other, patience) {
-                Came::Signal(SIGINT) => {}
-                Came::Nothing => {
-                    ready();
-                    self.try_machine(verdict.take().and_then(|begin| begin()));
-                }
-                Came::Other => {
-                    if let Some(told) = self.verdict_told() {
-                        // Over the empty line that ends the greeting.
-                        self.terminal.data("\x1b[1A\r\x1b[J");
-                        self.tell(&Event::Note(told));
-                        self.terminal.data("\n");
-                        self.draw_first();
-                    }
-                }
-                came => return came,
-            }
-        }
-    }
-
-    pub(super) fn try_machine(&mut self, verdict: Option<Verdict>) {
-        self.world.spare(verdict.as_ref().map(Verdict::pid));
-        self.verdict = verdict;
-    }
-
-    fn stop_trying(&mut self) {
-        if self.verdict.take().is_some() {
-            self.world.spare(None);
-        }
-    }
-
-    /// The verdict about the machine, once it is complete.
-    fn verdict_told(&mut self) -> Option<String> {
-        let told = self.verdict.as_mut()?.told()?;
-        self.stop_trying();
-        told
-    }
-
-    pub(super) fn tell_verdict(&mut self) {
-        if let Some(told) = self.verdict_told() {
-            self.tell(&Event::Note(told));
         }
     }
 
