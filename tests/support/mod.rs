@@ -4,6 +4,7 @@
 
 pub(crate) mod picture;
 pub(crate) mod screen;
+mod seat;
 mod window;
 
 use std::io::Write;

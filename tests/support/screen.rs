@@ -9,8 +9,8 @@
 
 use std::io::{ErrorKind, Write};
 use std::os::fd::AsFd;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus};
+use std::path::Path;
+use std::process::{Child, ExitStatus};
 use std::time::{Duration, Instant};
 
 use nix::fcntl::OFlag;
@@ -19,6 +19,8 @@ use nix::sys::termios::{Termios, tcgetattr};
 
 use super::picture::{Picture, Row, Style, joined};
 use super::window::{Shown, Window};
+
+pub(crate) use super::seat::Seat;
 
 /// How long the program may take for one thing. Generous: nothing here measures time.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -33,65 +35,6 @@ pub(crate) const CTRL_C: &str = "\x03";
 /// Ctrl-D.
 pub(crate) const CTRL_D: &str = "\x04";
 
-/// What a program is started with.
-pub(crate) struct Seat {
-    columns: u16,
-    rows: u16,
-    home: Option<PathBuf>,
-    env: Vec<(String, Option<String>)>,
-}
-
-impl Seat {
-    /// A terminal of this size, an empty home, colours and UTF-8.
-    pub(crate) fn new(columns: u16, rows: u16) -> Self {
-        Self { columns, rows, home: None, env: Vec::new() }
-    }
-
-    /// With this home, so that a second session finds what the first one kept.
-    pub(crate) fn home(mut self, home: &Path) -> Self {
-        self.home = Some(home.to_owned());
-        self
-    }
-
-    /// With this variable.
-    pub(crate) fn env(mut self, name: &str, value: &str) -> Self {
-        self.env.push((name.to_owned(), Some(value.to_owned())));
-        self
-    }
-
-    /// Without this variable.
-    pub(crate) fn without(mut self, name: &str) -> Self {
-        self.env.push((name.to_owned(), None));
-        self
-    }
-
-    /// rlab, with these words, as the session leader of its terminal: Ctrl-C and a hang-up reach it as they do from a
-    /// terminal's window.
-    pub(crate) fn start(self, words: &[&str]) -> Screen {
-        let home = tempfile::tempdir().expect("a directory");
-        let at = self.home.clone().unwrap_or_else(|| home.path().to_owned());
-        // util-linux's (or BusyBox's) setsid makes the session and then becomes the program: the same PID.
-        let mut command = Command::new("setsid");
-        command.arg("-c").arg(env!("CARGO_BIN_EXE_rlab")).args(words);
-        command
-            .env("HOME", &at)
-            .env("XDG_STATE_HOME", at.join("state"))
-            .env("TERM", "xterm-256color")
-            .env("LC_ALL", "C.UTF-8");
-        for name in ["NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "COLUMNS", "LINES"] {
-            command.env_remove(name);
-        }
-        for (name, value) in &self.env {
-            match value {
-                Some(value) => command.env(name, value),
-                None => command.env_remove(name),
-            };
-        }
-        let (child, window) = Window::open(command, self.columns, self.rows);
-        Screen { child, window, pressed: 0, from: 0, home }
-    }
-}
-
 /// A program at its terminal.
 pub(crate) struct Screen {
     child: Child,
@@ -103,6 +46,10 @@ pub(crate) struct Screen {
 }
 
 impl Screen {
+    pub(super) fn new(child: Child, window: Window, home: tempfile::TempDir) -> Self {
+        Self { child, window, pressed: 0, from: 0, home }
+    }
+
     /// rlab at a terminal of this size.
     pub(crate) fn start(columns: u16, rows: u16, words: &[&str]) -> Self {
         Seat::new(columns, rows).start(words)
