@@ -28,9 +28,14 @@ pub(super) fn before_after(before: Option<&Outcome>, after: &Outcome, pen: &Pen<
     if pen.wide() {
         text.append(beside(&after.command, [(before_head, left), (after_head, right)], pen));
     } else {
-        let words = [before_head.as_str(), after_head.as_str()].join("   ");
-        text.push(head(&after.command).with(Role::Plain, format!("   {words}")));
-        for (name, side) in [("before", left), ("after", right)] {
+        text.push(head(&after.command));
+        // Once is enough for what is as it was.
+        let sides = if before.stdout == after.stdout && before.stderr == after.stderr {
+            vec![(format!("before and after, the same: {}", told(after)), right)]
+        } else {
+            vec![(before_head, left), (after_head, right)]
+        };
+        for (name, side) in sides {
             text.push(Line::indented(MARGIN, MARGIN + 2).with(Role::Dim, name));
             text.append_indented(one_side(side, pen), MARGIN);
         }

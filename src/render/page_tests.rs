@@ -54,6 +54,20 @@ fn only_what_changed_is_marked() {
 }
 
 #[test]
+fn below_80_columns_the_sides_are_stacked_and_what_is_the_same_is_told_once() {
+    let narrow = Look { width: 60, ..LOOK };
+    let told = |before: &str, after: &str| {
+        let what = Event::BeforeAfter { before: Some(printed(before)), after: printed(after) };
+        paint(&event(&what, &narrow), &narrow)
+    };
+    assert_eq!(
+        told("bin\nsrv\n", "bin\n"),
+        "  ps -A\n  before: 2 lines\n    bin\n  - srv\n  after: 1 line\n    bin\n"
+    );
+    assert_eq!(told("bin\n", "bin\n"), "  ps -A\n  before and after, the same: 1 line\n    bin\n");
+}
+
+#[test]
 fn long_listings_are_shortened_and_counted() {
     let shown = between(&samples::host_ps(ONE), "PID CMD\n");
     assert!(shown.contains("before: 84 processes"), "{shown}");

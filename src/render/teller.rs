@@ -103,7 +103,11 @@ impl Teller {
 }
 
 /// Whether the event begins something new: an empty line stands before it, so that the eye finds it.
-const fn begins(what: &Event) -> bool {
+fn begins(what: &Event) -> bool {
+    // A probe on the host makes no calls that would lead to it.
+    if let Event::BeforeAfter { after, .. } = what {
+        return after.calls.is_empty();
+    }
     matches!(
         what,
         Event::LabBegins { .. }

@@ -2,6 +2,7 @@
 
 use crate::error::{Result, Trouble};
 use crate::lab::file::Lab;
+use crate::recipe::nearest::nearest;
 
 /// An ordered list of labs, read one at a time.
 pub trait Shelf {
@@ -42,7 +43,9 @@ pub fn step_index(lab: &Lab, step: &str) -> Result<usize> {
     by_number.or_else(|| lab.steps.iter().position(|s| s.id == step)).ok_or_else(|| {
         let ids: Vec<String> =
             lab.steps.iter().enumerate().map(|(n, s)| format!("{} `{}`", n + 1, s.id)).collect();
+        let meant = nearest(step, lab.steps.iter().map(|s| s.id.as_str()));
+        let meant = meant.map(|id| format!("did you mean `{id}`? ")).unwrap_or_default();
         Trouble::usage(format!("the lab `{}` has no step `{step}`", lab.id))
-            .hint(format!("its steps are {}", ids.join(", ")))
+            .hint(format!("{meant}its steps are {}", ids.join(", ")))
     })
 }

@@ -45,7 +45,8 @@ fn back_goto_and_start_rebuild_the_state() {
     learner.types("goto 1");
     assert_eq!((learner.step(), learner.walk.prompt()), ("proc".to_owned(), "chroot".to_owned()));
     let trouble = learner.trouble("goto nowhere");
-    assert!(trouble.hint.unwrap().contains("`pid`"));
+    assert!(trouble.hint.unwrap().starts_with("its steps are 1 `proc`, 2 `pid`"));
+    assert!(learner.trouble("goto sty").hint.unwrap().starts_with("did you mean `stay`?"));
     assert_eq!(learner.step(), "proc");
     learner.trouble("back");
     learner.trouble("start nowhere");
