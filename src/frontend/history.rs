@@ -5,8 +5,12 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
+use std::time::Duration;
+
+use rustix::fs::FlockOperation;
+use rustix::io::Errno;
 
 /// The first line of the file.
 const HEADER: &str = "#V2\n";
@@ -16,6 +20,9 @@ const KEPT: u64 = 128 << 10;
 const LIMIT: u64 = 4 * KEPT;
 /// Bytes of one line that is worth remembering.
 const LONGEST: usize = 8 << 10;
+/// How often, and how long, another session is waited for; it needs the lock for less than a millisecond.
+const TRIES: u32 = 400;
+const PAUSE: Duration = Duration::from_millis(5);
 /// Entries that the editor keeps.
 pub const ENTRIES: usize = 2000;
 
@@ -66,12 +73,27 @@ fn locked(path: &Path) -> std::io::Result<File> {
             .mode(0o600)
             .custom_flags(libc::O_NOFOLLOW)
             .open(path)?;
-        // A file system without locks: then there is none to wait for.
-        let _ = rustix::fs::flock(&file, rustix::fs::FlockOperation::LockExclusive);
+        lock(&file);
+        // A file that was there before may be anybody's to read.
+        let mode = file.metadata()?.permissions().mode();
+        if mode & 0o077 != 0 {
+            let _ = file.set_permissions(fs::Permissions::from_mode(0o600));
+        }
         let same =
             fs::metadata(path).is_ok_and(|now| file.metadata().is_ok_and(|ours| now.ino() == ours.ino()));
         if same {
             return Ok(file);
+        }
+    }
+}
+
+/// Waits for the lock, but not for ever: a session that is stopped while it holds it must not stop every other. A file
+/// system without locks has none to wait for.
+fn lock(file: &File) {
+    for _ in 0..TRIES {
+        match rustix::fs::flock(file, FlockOperation::NonBlockingLockExclusive) {
+            Err(Errno::WOULDBLOCK) => std::thread::sleep(PAUSE),
+            _ => return,
         }
     }
 }
@@ -139,7 +161,6 @@ fn unescaped(line: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::unix::fs::PermissionsExt;
 
     #[test]
     fn entries_come_back_whole_and_private() {
@@ -158,9 +179,11 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let path = home.path().join("history");
         fs::write(&path, b"#V2\nps\n\xff\xfe\x00\x1b[2J\n\nls /\nhalf a li").unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
         assert_eq!(load(&path), ["ps", "ls /", "half a li"]);
         append(&path, "id").unwrap();
         assert_eq!(load(&path), ["ps", "ls /", "half a li", "id"]);
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
     }
 
     #[test]

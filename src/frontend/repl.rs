@@ -189,12 +189,13 @@ impl Session<'_> {
 
     fn leave(&mut self, interactive: bool) {
         self.stop_trying();
+        self.state.tidy();
         self.walk.clock(now());
         let Self { walk, world, terminal, teller, .. } = self;
         walk.leave(*world, &mut |event| terminal.data(&teller.tell(&event)));
         self.save();
         if interactive {
-            let bye = goodbye(self.walk.progress());
+            let bye = goodbye(self.walk.progress(), self.state.keeps());
             self.tell(&Event::Note(bye));
         }
     }

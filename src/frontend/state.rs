@@ -76,7 +76,6 @@ impl State {
             found.notes.push(format!("your progress is not kept: `{}`: {error}", dir.display()));
             return found;
         }
-        collect_in(&dir);
         found.returning = dir.join("progress.json").symlink_metadata().is_ok();
         match read(&dir) {
             Ok((progress, note)) => {
@@ -91,6 +90,18 @@ impl State {
         }
         found.state.dir = Some(dir);
         found
+    }
+
+    /// Removes what a dead rlab had begun to write. There is time for it once the learner reads.
+    pub fn tidy(&self) {
+        if let Some(dir) = &self.dir {
+            collect_in(dir);
+        }
+    }
+
+    /// Whether what is done from now on is kept.
+    pub fn keeps(&self) -> bool {
+        self.dir.is_some() && self.writes
     }
 
     /// The file of the history, where there is a directory for it.
@@ -418,7 +429,7 @@ mod tests {
         for name in &names {
             fs::write(name, "{").unwrap();
         }
-        drop(State::open_in(Some(home.path().to_owned())));
+        State::open_in(Some(home.path().to_owned())).state.tidy();
         assert!(names[0].exists() && !names[1].exists());
     }
 
