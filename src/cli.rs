@@ -54,6 +54,9 @@ pub struct Global {
     /// Let labs that are not built in run their `!` lines, on this machine and as you. They are shown first.
     #[arg(long, global = true)]
     pub trust: bool,
+    /// End a line that takes longer; 0 never. A shell and what stays in the background have no limit.
+    #[arg(long, value_name = "SECONDS", default_value_t = 600, global = true)]
+    pub time_limit: u64,
     /// Colour on the terminal.
     #[arg(long, value_name = "WHEN", value_enum, default_value_t = Color::Auto, global = true)]
     pub color: Color,

@@ -11,10 +11,10 @@ mod support;
 use std::io::Write;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Output, Stdio};
 use std::time::{Duration, Instant, SystemTime};
 
-use support::{LABS, has, is_root, left_by, marked_by, rlab, status, stderr, stdout};
+use support::{LABS, alone, left_by, marked_by, others, rlab, status, stderr, stdout, wait_for};
 
 /// What is run while it is killed: every lab, what needs no lab, what stays in the background, what runs away from its
 /// first process, with a PID namespace and without.
@@ -50,52 +50,6 @@ fn start(home: &Path, (what, with): &(&str, String)) -> Child {
     child
 }
 
-/// Whether this is the test in a world of its own. The first time it is not: then the test is run once more in one, and
-/// there is nothing left to do.
-fn alone(test: &str) -> bool {
-    if !is_root() || !has("unshare") || !has("busybox") {
-        return false;
-    }
-    if std::env::var_os("RLAB_ALONE").is_some() {
-        return true;
-    }
-    let place = tempfile::tempdir().unwrap();
-    // The shell is PID 1 and waits for the orphans.
-    let status = Command::new("unshare")
-        .args([
-            "--pid",
-            "--mount",
-            "--fork",
-            "--kill-child",
-            "--mount-proc",
-            "sh",
-            "-c",
-            "\"$0\" \"$@\"; exit $?",
-        ])
-        .arg(std::env::current_exe().unwrap())
-        .args(["--exact", test, "--nocapture"])
-        .env("RLAB_ALONE", "1")
-        .env("TMPDIR", place.path())
-        .status()
-        .unwrap();
-    assert!(status.success(), "{test}: {status}");
-    false
-}
-
-/// Every process here but this one and PID 1.
-fn others() -> Vec<String> {
-    let own = std::process::id();
-    let names = std::fs::read_dir("/proc").unwrap().flatten().map(|entry| entry.file_name());
-    let pids =
-        names.filter_map(|name| name.to_str()?.parse::<u32>().ok()).filter(|pid| ![1, own].contains(pid));
-    let told = |pid: u32| {
-        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-        let alive = !stat.rsplit_once(')')?.1.starts_with(" Z");
-        alive.then(|| format!("process {stat}"))
-    };
-    pids.filter_map(told).collect()
-}
-
 /// A small generator of numbers; the seed is printed, so that a failure can be repeated.
 struct Dice(u64);
 
@@ -123,14 +77,6 @@ fn kill(mut child: Child) -> u32 {
     child.kill().unwrap();
     child.wait().unwrap();
     child.id()
-}
-
-fn wait_for(what: &str, mut there: impl FnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(60);
-    while !there() {
-        assert!(Instant::now() < deadline, "{what} did not come");
-        std::thread::sleep(Duration::from_millis(5));
-    }
 }
 
 /// What these rlabs have left after one `rlab clean`.

@@ -22,10 +22,8 @@ pub fn run(args: &Exec, terminal: &mut Terminal) -> Result<u8> {
     let command = Command { argv: args.command.clone(), text };
     let mut tell = |calls: &[Call]| explain(&Event::Calls(calls.to_vec()), terminal);
     let done = oneshot::run(&recipe, &command, if args.explain { Some(&mut tell) } else { None })?;
-    if args.explain {
-        for note in &done.notes {
-            explain(&Event::Note(note.clone()), terminal);
-        }
+    if let Some(capped) = done.capped {
+        explain(&Event::Note(capped.text()), terminal);
     }
     if let End::Refused(_) = done.end {
         let trouble = refused(&done.calls, &args.command[0]);

@@ -63,23 +63,47 @@ fn run(cli: Cli, terminal: &mut Terminal) -> Result<u8> {
     let Cli { mode, global } = cli;
     let labs = global.labs.as_deref();
     let exit = match mode {
-        None => repl::run(&Begin::Resume, shelf(&global, terminal)?, labs, &mut Real::default(), terminal)?,
+        None => repl::run(
+            &Begin::Resume,
+            shelf(&global, terminal)?,
+            labs,
+            &mut Real::lasting(global.time_limit),
+            terminal,
+        )?,
         Some(Mode::Start { at, masked }) => {
             terminal.mask(masked);
-            repl::run(&Begin::At(at), shelf(&global, terminal)?, labs, &mut Real::default(), terminal)?
+            repl::run(
+                &Begin::At(at),
+                shelf(&global, terminal)?,
+                labs,
+                &mut Real::lasting(global.time_limit),
+                terminal,
+            )?
         }
         Some(Mode::Play { masked }) => {
             terminal.mask(masked);
-            repl::run(&Begin::Play, shelf(&global, terminal)?, labs, &mut Real::default(), terminal)?
+            repl::run(
+                &Begin::Play,
+                shelf(&global, terminal)?,
+                labs,
+                &mut Real::lasting(global.time_limit),
+                terminal,
+            )?
         }
         Some(Mode::List { format }) => labs::list(format, &course(global.labs.as_deref())?, terminal),
-        Some(Mode::Run(args)) => {
-            script::run(&args, Box::new(shelf(&global, terminal)?), &mut Real::default(), terminal)?
-        }
+        Some(Mode::Run(args)) => script::run(
+            &args,
+            Box::new(shelf(&global, terminal)?),
+            &mut Real::lasting(global.time_limit),
+            terminal,
+        )?,
         Some(Mode::Exec(args)) => return exec::run(&args, terminal),
-        Some(Mode::Doctor { format }) => {
-            doctor::run(format, &course(global.labs.as_deref())?, &mut Real::default(), terminal)?
-        }
+        Some(Mode::Doctor { format }) => doctor::run(
+            format,
+            &course(global.labs.as_deref())?,
+            &mut Real::lasting(global.time_limit),
+            terminal,
+        )?,
         Some(Mode::Check { paths }) => labs::check(&paths, || course(global.labs.as_deref()), terminal)?,
         Some(Mode::New { path }) => labs::new(&path, terminal)?,
         Some(Mode::Progress(args)) => progress::run(&args, &course(global.labs.as_deref())?, terminal)?,

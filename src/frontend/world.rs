@@ -9,6 +9,7 @@ use crate::recipe::errno::{self, Context};
 use crate::recipe::line::{Command, Line};
 use crate::recipe::machine::Machine;
 use crate::recipe::outcome::{Composed, End, HostState, Job, Map, Outcome, Peek};
+use crate::sandbox::caps::Caps;
 use crate::sandbox::look::View;
 use crate::sandbox::{Sandbox, session};
 use crate::session::world::{Listener, Live, World};
@@ -23,6 +24,15 @@ pub struct Real {
 }
 
 impl Real {
+    /// A world in which a line may take so many seconds; 0 for ever.
+    pub fn lasting(seconds: u64) -> Self {
+        Self {
+            sandbox: Sandbox::new(Caps::lasting(seconds)),
+            recipe: Recipe::default(),
+            needs: BTreeMap::new(),
+        }
+    }
+
     /// The signal that asks rlab to end, if one has come while nothing ran that it could have meant.
     pub fn ending(&mut self) -> Option<i32> {
         self.sandbox.ending()

@@ -171,6 +171,11 @@ pub fn reset_peak(group: &Path, generation: Generation) {
     }
 }
 
+/// How often a fork was refused since the group has as many processes as it may (`max` of `pids.events`).
+pub fn refused_forks(group: &Path) -> u64 {
+    read(group, "pids.events").ok().and_then(|text| keyed(&text, "max")).unwrap_or_default()
+}
+
 /// The number behind a key in a flat keyed file.
 fn keyed(text: &str, key: &str) -> Option<u64> {
     text.lines()

@@ -4,7 +4,7 @@ use std::ffi::{CStr, OsStr};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 
 use nix::dir::{Dir, Type};
@@ -121,6 +121,40 @@ fn move_up(from: BorrowedFd<'_>, name: &CStr, top: BorrowedFd<'_>, moved: &mut u
             other => return gone(other),
         }
     }
+}
+
+/// Bytes and files that are free where a directory is (statvfs(3)).
+pub fn free(directory: &Path) -> Option<(u64, u64)> {
+    let found = nix::sys::statvfs::statvfs(directory).ok()?;
+    Some((found.blocks_free() * found.fragment_size(), found.files_free()))
+}
+
+/// Whether a directory holds more bytes on the disk, or more files, than this.
+pub fn holds_more(directory: &Path, bytes: u64, files: u64) -> bool {
+    let (mut held, mut count) = (0, 0);
+    any_file(directory, |file| {
+        count += 1;
+        held += file.blocks() * 512;
+        held > bytes || count > files
+    })
+}
+
+/// Whether this is true of anything in a directory or below. Links are not followed.
+pub fn any_file(directory: &Path, mut is_one: impl FnMut(&std::fs::Metadata) -> bool) -> bool {
+    let mut open = vec![directory.to_owned()];
+    while let Some(directory) = open.pop() {
+        // Something may go while it is looked at.
+        for entry in std::fs::read_dir(directory).into_iter().flatten().flatten() {
+            let Ok(meta) = entry.metadata() else { continue };
+            if is_one(&meta) {
+                return true;
+            }
+            if meta.is_dir() {
+                open.push(entry.path());
+            }
+        }
+    }
+    false
 }
 
 fn is_directory(stat: &FileStat) -> bool {

@@ -214,6 +214,59 @@ pub enum Work {
     Trying(String),
 }
 
+/// A cap of rlab's own that a run has met.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Capped {
+    /// A fork was refused: so many processes are the most at once.
+    Processes {
+        /// How many.
+        most: u64,
+    },
+    /// A process could write no further (SIGXFSZ, EFBIG): no file may be larger.
+    File {
+        /// How large.
+        bytes: u64,
+    },
+    /// The line was ended: the session's directory may hold no more.
+    Space {
+        /// Bytes on the disk.
+        bytes: u64,
+        /// Or so many files.
+        files: u64,
+    },
+    /// The line was ended: none may take longer.
+    Time {
+        /// How long.
+        seconds: u64,
+    },
+}
+
+impl Capped {
+    /// One sentence: what the cap is, whose it is, and what to do about it.
+    pub fn text(self) -> String {
+        match self {
+            Self::Processes { most } => format!(
+                "rlab let it have {most} processes at once and the kernel refused more (EAGAIN); `cgroup pids.max=N` \
+                 sets a limit of your own"
+            ),
+            Self::File { bytes } => format!(
+                "rlab lets no file grow beyond {} MiB: who writes on is ended by SIGXFSZ, or told EFBIG",
+                bytes >> 20
+            ),
+            Self::Space { bytes, files } => format!(
+                "rlab ended it: what it wrote took more than {} MiB or {files} files of this machine's disk",
+                bytes >> 20
+            ),
+            Self::Time { seconds } => {
+                format!(
+                    "rlab ended it after {seconds} seconds; `--time-limit SECONDS` sets another limit, 0 none"
+                )
+            }
+        }
+    }
+}
+
 /// What one command did.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Outcome {
@@ -235,6 +288,8 @@ pub struct Outcome {
     pub truncated: bool,
     /// Whether the learner interrupted it.
     pub interrupted: bool,
+    /// The caps of rlab's own that it has met; none of them is the recipe's.
+    pub capped: Vec<Capped>,
     /// What the host saw of it.
     pub seen: Option<Seen>,
     /// Limits of its group, read back.

@@ -20,6 +20,9 @@ pub(super) fn ended(outcome: &Outcome, pen: &Pen<'_>) -> Text {
     if outcome.interrupted {
         note(&mut text, "interrupted: the command was ended by your Ctrl-C");
     }
+    for capped in &outcome.capped {
+        note(&mut text, &capped.text());
+    }
     let kills = outcome.memory.as_ref().map_or(0, oom_kills);
     match outcome.end {
         End::Exited(status) => {

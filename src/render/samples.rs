@@ -104,6 +104,7 @@ pub(super) fn outcome(command: &str, stdout: &str, seen: Seen) -> Outcome {
         stderr: String::new(),
         truncated: false,
         interrupted: false,
+        capped: Vec::new(),
         seen: Some(seen),
         limits: Vec::new(),
         memory: None,

@@ -175,7 +175,7 @@ impl Group {
 
     fn switch_off(&mut self, calls: &mut Vec<Call>) {
         for (parent, controller) in std::mem::take(&mut self.enabled) {
-            if !has_groups_of_ours(&parent) {
+            if !has_groups_of_ours(&parent, controller) {
                 // Another program may use the controller by now; then it stays on, which harms nobody.
                 let _ = write_file(&parent.join("cgroup.subtree_control"), &format!("-{controller}"), calls);
             }
@@ -288,9 +288,30 @@ impl Drop for Group {
     }
 }
 
-fn has_groups_of_ours(parent: &Path) -> bool {
+/// Whether a group of ours, of this session or another, may use a controller of this parent. The groups that only bound
+/// processes use no other.
+fn has_groups_of_ours(parent: &Path, controller: &str) -> bool {
     let entries = fs::read_dir(parent).into_iter().flatten().flatten();
-    entries.into_iter().any(|entry| entry.file_name().to_string_lossy().starts_with("rlab."))
+    let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
+    names
+        .into_iter()
+        .any(|name| name.starts_with("rlab.") && (controller == "pids" || !name.ends_with(owner::CAPS)))
+}
+
+/// Switches a controller on for the children of a v2 group without a word; gives the parent where that was needed.
+pub(super) fn enable_quietly(parent: &Path, controller: &str) -> Option<PathBuf> {
+    let file = parent.join("cgroup.subtree_control");
+    let on = fs::read_to_string(&file).ok()?;
+    let is_on = on.split_whitespace().any(|name| name == controller);
+    (!is_on && fs::write(file, format!("+{controller}")).is_ok()).then(|| parent.to_owned())
+}
+
+/// And off again, unless a group of ours still uses it.
+pub(super) fn disable_quietly(parent: &Path, controller: &str) {
+    if !has_groups_of_ours(parent, controller) {
+        // Another program may use it by now; then it stays on, which harms nobody.
+        let _ = fs::write(parent.join("cgroup.subtree_control"), format!("-{controller}"));
+    }
 }
 
 /// The file in which the kernel tells a limit.

@@ -1,10 +1,12 @@
 //! Containers that stay: started with `COMMAND &`, looked at from both sides, ended by number.
 
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
+use std::io::Read;
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
+use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
@@ -45,20 +47,21 @@ pub struct Ended {
     pub seen: Seen,
 }
 
-/// A file without a name for a container's output, and the descriptors for the process.
+/// A pipe for a container's output, with room for all that is kept of it, and the descriptors for the process. Nobody
+/// reads while it runs, so whoever writes more waits: it fills no disk and no memory.
 ///
 /// # Errors
-/// A full disk or a directory for temporary files that may not be written.
-pub fn output_file() -> Result<(File, [OwnedFd; 3])> {
-    let failed =
-        |error: std::io::Error| Trouble::sandbox("cannot keep the container's output").because(error);
-    let file = nix::sys::memfd::memfd_create(c"rlab-output", nix::sys::memfd::MFdFlags::MFD_CLOEXEC)
-        .map_err(|errno| failed(errno.into()))?;
-    let file = File::from(file);
-    let input = launch::empty_input().map_err(|errno| failed(errno.into()))?;
-    // Both streams append through one description, so that neither overwrites the other.
-    let (stdout, stderr) = (file.try_clone().map_err(failed)?, file.try_clone().map_err(failed)?);
-    Ok((file, [input, stdout.into(), stderr.into()]))
+/// No descriptor left.
+pub fn output_pipe() -> Result<(File, [OwnedFd; 3])> {
+    let failed = |errno: Errno| Trouble::sandbox("cannot keep the container's output").because(errno);
+    let (output, stdout) = nix::unistd::pipe2(OFlag::O_CLOEXEC).map_err(failed)?;
+    // Only this end: a program may not expect that its output cannot be written just now.
+    fcntl(&output, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).map_err(failed)?;
+    // EPERM: a user who has many large pipes already gets one of 64 KiB.
+    let _ = fcntl(&output, FcntlArg::F_SETPIPE_SZ(OUTPUT_LIMIT as i32));
+    let input = launch::empty_input().map_err(failed)?;
+    let stderr = stdout.try_clone().map_err(|_| failed(Errno::EMFILE))?;
+    Ok((output.into(), [input, stdout, stderr]))
 }
 
 impl Jobs {
@@ -184,10 +187,8 @@ impl Running {
 
     fn output(&mut self) -> String {
         let mut bytes = Vec::new();
-        let mut file = &self.output;
-        // What cannot be read back is lost output of a program, not a reason to fail its end.
-        let _ = file.seek(SeekFrom::Start(0));
-        let _ = file.take(OUTPUT_LIMIT as u64).read_to_end(&mut bytes);
+        // It ends where there is nothing more just now: something may have run away and still hold the other end.
+        let _ = (&self.output).take(OUTPUT_LIMIT as u64).read_to_end(&mut bytes);
         String::from_utf8_lossy(&bytes).into_owned()
     }
 

@@ -21,8 +21,9 @@ use crate::kernel::proc;
 use crate::kernel::signals::Interrupts;
 use crate::recipe::ingredient::{Namespace, Resource};
 use crate::recipe::machine::Machine;
-use crate::recipe::outcome::{Call, CallResult, End, OUTPUT_LIMIT, Seen};
+use crate::recipe::outcome::{Call, CallResult, Capped, End, OUTPUT_LIMIT, Seen};
 use crate::recipe::plan::{Op, Plan, Prepare};
+use crate::sandbox::caps::LineWatch;
 use crate::sandbox::group::Group;
 use crate::sandbox::program::{self, Ground};
 use crate::sandbox::{mark, observe, sweep, teach};
@@ -91,7 +92,7 @@ pub fn launch(plan: &Plan, mut base: Base<'_>) -> Result<Launched> {
     }
     let unified = if plan.clone.into_cgroup { base.group.unified() } else { None };
     let unified = unified.map(|path| open_group(path, &calls)).transpose()?;
-    let prepared = program::compile(plan, &base.ground);
+    let prepared = program::compile(plan, &mut base.ground);
     let namespaces = plan.clone.namespaces.iter().fold(0, |flags, kind| flags | clone_flag(*kind));
     let open_gate = base.ground.straight;
     let birth = Birth { namespaces, group: unified.as_ref().map(AsFd::as_fd), open_gate };
@@ -340,7 +341,7 @@ impl Process {
         self.started.elapsed().as_millis() as u64
     }
 
-    /// Waits for its end while its output is read and the learner may interrupt it.
+    /// Waits for its end while its output is read, the learner may interrupt it, and it takes no more than it may.
     ///
     /// # Errors
     /// What poll(2) or waitid(2) says.
@@ -348,9 +349,10 @@ impl Process {
         &mut self,
         mut capture: Capture,
         mut interrupts: Option<&mut Interrupts>,
+        lasts: &mut LineWatch,
         sink: &mut dyn FnMut(Heard<'_>),
     ) -> Result<Supervised> {
-        let mut interrupted = None;
+        let (mut interrupted, mut capped) = (None, None);
         loop {
             let mut fds = vec![PollFd::new(self.child.pidfd.as_fd(), PollFlags::POLLIN)];
             fds.extend(capture.open().map(|stream| PollFd::new(stream.pipe.as_fd(), PollFlags::POLLIN)));
@@ -369,8 +371,11 @@ impl Process {
             if ended {
                 break;
             }
-            if let Some(signal) = interrupts.as_mut().and_then(|interrupts| interrupts.take()) {
-                interrupted = Some(signal);
+            let signal = interrupts.as_mut().and_then(|interrupts| interrupts.take());
+            interrupted = interrupted.or(signal);
+            let over = if capped.is_none() { lasts.over() } else { None };
+            capped = capped.or(over);
+            if signal.is_some() || over.is_some() {
                 // PID 1 of a namespace ignores SIGINT; the learner means it. The shell of a line on the host has
                 // children, and nobody would end them after it: all are in the group that it leads.
                 let _ = killpg(Pid::from_raw(self.pid()), Signal::SIGKILL);
@@ -380,7 +385,7 @@ impl Process {
         let millis = self.millis();
         let end = self.wait()?;
         capture.drain(&mut |bytes, error| sink(Heard::Output(bytes, error)));
-        Ok(Supervised { end, output: capture.into_output(), interrupted, millis })
+        Ok(Supervised { end, output: capture.into_output(), interrupted, capped, millis })
     }
 }
 
@@ -405,6 +410,8 @@ pub struct Supervised {
     pub output: Output,
     /// The signal with which the learner interrupted it.
     pub interrupted: Option<i32>,
+    /// The cap for which it was ended.
+    pub capped: Option<Capped>,
     /// How long it ran.
     pub millis: u64,
 }

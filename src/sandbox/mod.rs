@@ -7,6 +7,7 @@
 //! - [`owner`]: whose things are whose: names that carry the owner's PID and start time. [`mark`]: the same for
 //!   processes.
 //! - [`collect`]: what a dead owner left is taken away. [`keeper`]: at once. [`sweep`]: ends processes for good.
+//! - [`caps`]: what bounds a container where its recipe does not.
 //! - [`rootfs`]: the container's file system: which tools, with which libraries.
 //! - [`standing`]: what stands on the host between two lines: the root directory and the control group.
 //! - [`group`]: the control group.
@@ -20,6 +21,7 @@
 //! - [`session`]: all of it together, for one session.
 //! - [`oneshot`]: one command under a recipe, nothing else (`rlab exec`).
 
+pub mod caps;
 pub mod collect;
 pub mod group;
 pub mod jobs;

@@ -9,8 +9,9 @@ use crate::kernel::signals::Interrupts;
 use crate::recipe::compose::{Recipe, RootChange};
 use crate::recipe::ingredient::Namespace;
 use crate::recipe::line::Command;
-use crate::recipe::outcome::{Call, End};
+use crate::recipe::outcome::{Call, Capped, End};
 use crate::recipe::plan::{At, Op, Plan, RootPlace};
+use crate::sandbox::caps::Caps;
 use crate::sandbox::collect::{Look, collect};
 use crate::sandbox::keeper::Keeper;
 use crate::sandbox::launch::{self, Base};
@@ -28,8 +29,8 @@ pub struct Done {
     pub calls: Vec<Call>,
     /// How it ended.
     pub end: End,
-    /// What rlab added by itself, one sentence each.
-    pub notes: Vec<String>,
+    /// The cap of rlab's own that it has met.
+    pub capped: Option<Capped>,
 }
 
 impl Done {
@@ -57,7 +58,7 @@ pub fn run(recipe: &Recipe, command: &Command, before: Option<Before<'_>>) -> Re
     let manifest = tools.map(|tools| Manifest::new(tools, Names::For(&command.argv))).transpose()?;
     let place = manifest.as_ref().map(|manifest| Place::find(&plan, manifest)).transpose()?;
     let program = command.argv.first().map_or("", String::as_str);
-    let ground = Ground {
+    let mut ground = Ground {
         root: place.as_ref().map(Place::path),
         manifest: manifest.as_ref(),
         program: match &manifest {
@@ -70,6 +71,9 @@ pub fn run(recipe: &Recipe, command: &Command, before: Option<Before<'_>>) -> Re
         straight: before.is_none(),
         ..Ground::default()
     };
+    let mut caps = Caps::default();
+    let mut bound = caps.bind(&plan, &machine, &standing.group, false);
+    bound.give(&mut ground);
     // What a PID namespace of its own would end with its first process, the keeper ends.
     let ends_with_it = plan.clone.namespaces.contains(&Namespace::Pid);
     let keeper = if ends_with_it { None } else { Keeper::post() };
@@ -113,7 +117,7 @@ pub fn run(recipe: &Recipe, command: &Command, before: Option<Before<'_>>) -> Re
         launch::kill_strays(&keeper.iter().map(Keeper::pid).collect::<Vec<_>>());
     }
     standing.group.remove_all(&mut Vec::new())?;
-    Ok(Done { calls, end, notes: Vec::new() })
+    Ok(Done { calls, end, capped: bound.met() })
 }
 
 /// Where the root in memory is mounted.

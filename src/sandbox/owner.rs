@@ -37,10 +37,11 @@ fn namespace_suffix() -> String {
 /// What follows the name of the group that bounds what a recipe does not.
 pub const CAPS: &str = ".caps";
 
-/// Whether a name is one of ours and its owner no longer lives. Names of another PID namespace are nobody's business
-/// here.
+/// Whether a name is one of ours and its owner no longer lives. A name of another PID namespace is nobody's business
+/// here, unless that namespace has ended, which shows only where every process can be seen.
 pub fn is_dead(name: &str) -> bool {
-    owner_is_dead(name, &namespace_suffix())
+    let suffix = namespace_suffix();
+    owner_is_dead(name, &suffix) || (suffix.is_empty() && namespace_of(name).is_some_and(has_ended))
 }
 
 fn owner_is_dead(name: &str, suffix: &str) -> bool {
@@ -51,6 +52,21 @@ fn owner_is_dead(name: &str, suffix: &str) -> bool {
     let Some((pid, start)) = numbers.split_once('.') else { return false };
     let (Ok(pid), Ok(start)) = (pid.parse::<i32>(), start.parse::<u64>()) else { return false };
     proc::stat(pid).is_none_or(|stat| stat.start != start || matches!(stat.state, 'Z' | 'X'))
+}
+
+/// The PID namespace that a name of ours tells, where it is another than the first.
+fn namespace_of(name: &str) -> Option<u64> {
+    let numbers = name.strip_prefix("rlab.")?;
+    let numbers: Vec<&str> = numbers.strip_suffix(CAPS).unwrap_or(numbers).split('.').collect();
+    let [pid, start, namespace] = numbers[..] else { return None };
+    let (_, _) = (pid.parse::<i32>().ok()?, start.parse::<u64>().ok()?);
+    namespace.parse().ok()
+}
+
+/// Whether no process is left in a PID namespace. Only root may ask all of them.
+fn has_ended(namespace: u64) -> bool {
+    nix::unistd::geteuid().is_root()
+        && !proc::all().into_iter().any(|pid| proc::namespace(pid, "pid") == Some(namespace))
 }
 
 /// The directory below which work directories are made.
@@ -206,6 +222,18 @@ mod tests {
         let pid = std::process::id();
         assert!(owner_is_dead(&format!("rlab.{pid}.1{suffix}"), &suffix));
         assert!(owner_is_dead(&format!("rlab.4194304.77{suffix}"), &suffix));
+    }
+
+    #[test]
+    fn a_name_tells_its_namespace() {
+        assert_eq!(namespace_of("rlab.1.2.4026532180"), Some(4_026_532_180));
+        assert_eq!(namespace_of("rlab.1.2.4026532180.caps"), Some(4_026_532_180));
+        for name in ["rlab.1.2", "rlab.1.2.caps", "rlab.1.2.3.4", "rlab.a.2.3", "other.1.2.3"] {
+            assert_eq!(namespace_of(name), None, "{name}");
+        }
+        if let Some(own) = proc::namespace(0, "pid").filter(|_| nix::unistd::geteuid().is_root()) {
+            assert!(!has_ended(own) && has_ended(1));
+        }
     }
 
     #[test]

@@ -31,6 +31,10 @@ pub struct Ground<'a> {
     pub manifest: Option<&'a Manifest>,
     /// The open `tasks` file of the session's v1 group of each controller.
     pub tasks: Vec<(&'static str, i32)>,
+    /// A descriptor that joins the group which bounds processes where the recipe does not.
+    pub caps: Option<i32>,
+    /// Limits that the process sets itself.
+    pub limits: Vec<Syscall>,
     /// The detached proc.
     pub detached_proc: Option<i32>,
     /// Descriptors that become standard input, output and error; inherited where not given.
@@ -46,7 +50,9 @@ pub struct Ground<'a> {
 }
 
 /// Prepares everything.
-pub fn compile(plan: &Plan, ground: &Ground<'_>) -> Program {
+pub fn compile(plan: &Plan, ground: &mut Ground<'_>) -> Program {
+    let limits = std::mem::take(&mut ground.limits);
+    let ground = &*ground;
     let mut compiler = Compiler {
         root: ground.root.map(|root| root.to_string_lossy().into_owned()).unwrap_or_default(),
         new_file_systems: Vec::new(),
@@ -65,6 +71,10 @@ pub fn compile(plan: &Plan, ground: &Ground<'_>) -> Program {
         }
     }
     compiler.push(Mark::own().set());
+    compiler.program.before.extend(limits);
+    if let Some(fd) = ground.caps {
+        compiler.push(Syscall::write_fd(fd, "0").quiet());
+    }
     for op in &plan.child {
         compiler.operation(op);
     }
@@ -221,7 +231,7 @@ impl Compiler<'_> {
             &root,
             Some("tmpfs"),
             &["MS_NOSUID", "MS_NODEV"],
-            Some("mode=755"),
+            Some("mode=755,size=256m"),
         ));
         self.new_file_systems.push("/".to_owned());
         self.push(Syscall::chdir(&root));

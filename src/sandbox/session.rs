@@ -14,6 +14,7 @@ use crate::recipe::outcome::{
     Call, Composed, End, HostState, Job, LimitSeen, Map, Outcome, Peek, Place, Seen, Work,
 };
 use crate::recipe::plan::{Plan, RootPlace};
+use crate::sandbox::caps::{Bound, Caps};
 use crate::sandbox::collect::Look;
 use crate::sandbox::jobs::{self, Jobs};
 use crate::sandbox::keeper::Keeper;
@@ -46,6 +47,7 @@ pub struct Sandbox {
     // The order matters: containers end before the group and the directories go.
     pub(super) jobs: Jobs,
     standing: Standing,
+    caps: Caps,
     collected: bool,
     /// A process beside the containers, which is no stray.
     helper: Option<i32>,
@@ -57,13 +59,14 @@ pub struct Sandbox {
 
 impl Sandbox {
     /// Nothing is made yet. rlab becomes the reaper of what its containers leave.
-    pub fn new() -> Self {
+    pub fn new(caps: Caps) -> Self {
         // Without it strays would go to the host's init; then they could not be told from others.
         let _ = nix::sys::prctl::set_child_subreaper(true);
         Self {
             machine: OnceCell::new(),
             jobs: Jobs::default(),
             standing: Standing::default(),
+            caps,
             collected: false,
             helper: None,
             interrupts: Interrupts::of_session().ok(),
@@ -145,6 +148,12 @@ impl Sandbox {
         }
     }
 
+    /// What bounds a process of this plan where its recipe does not.
+    pub(super) fn bind(&mut self, plan: &Plan) -> Bound {
+        let machine = self.machine.get_or_init(machine::find);
+        self.caps.bind(plan, machine, &self.standing.group, true)
+    }
+
     pub(super) fn launch(&self, plan: &Plan, ground: Ground<'_>) -> Result<Launched> {
         launch::launch(plan, Base { machine: self.machine(), group: &self.standing.group, ground })
     }
@@ -218,7 +227,10 @@ impl Sandbox {
     ) -> Result<Outcome> {
         let inside = place == Place::Inside;
         let (capture, ends) = Capture::new()?;
+        let mut bound = if inside { self.bind(plan) } else { Bound::default() };
+        let mut lasts = self.caps.watch(self.standing.work().filter(|_| inside));
         let mut ground = self.ground(recipe, command);
+        bound.give(&mut ground);
         let program = ground.program.clone();
         ground.stdio = Some(raw(&ends));
         ground.environment = environment.unwrap_or(ground.environment);
@@ -243,7 +255,7 @@ impl Sandbox {
                         live(Live::Working(Work::Running { command: command.text.clone(), millis, memory }));
                     }
                 };
-                let done = process.supervise(capture, self.interrupts.as_mut(), &mut sink)?;
+                let done = process.supervise(capture, self.interrupts.as_mut(), &mut lasts, &mut sink)?;
                 self.ending = self.ending.or(done.interrupted.filter(|signal| *signal != libc::SIGINT));
                 if inside {
                     launch::kill_strays(&self.known());
@@ -255,8 +267,9 @@ impl Sandbox {
             self.explain(&mut launched.calls, recipe, plan, &program);
             live(Live::Calls(&launched.calls));
         }
-        let Supervised { end, output: Output { stdout, stderr, truncated }, interrupted, millis } =
+        let Supervised { end, output: Output { stdout, stderr, truncated }, interrupted, capped, millis } =
             supervised;
+        let capped = bound.met().into_iter().chain(lasts.file(end)).chain(capped).collect();
         let killed = killed(end, launched.process.as_ref());
         Ok(Outcome {
             place,
@@ -268,6 +281,7 @@ impl Sandbox {
             stderr,
             truncated,
             interrupted: interrupted.is_some(),
+            capped,
             seen,
             limits: if inside { self.limits(recipe) } else { Vec::new() },
             memory: watch.map(|watch| watch.end(killed.map(|pid| (pid, program.as_str())))),
@@ -295,8 +309,10 @@ impl Sandbox {
     pub fn stay(&mut self, recipe: &Recipe, command: &Command) -> Result<Outcome> {
         self.begin();
         let plan = self.plan(recipe, command)?;
-        let (output, ends) = jobs::output_file()?;
+        let (output, ends) = jobs::output_pipe()?;
+        let mut bound = self.bind(&plan);
         let mut ground = self.ground(recipe, command);
+        bound.give(&mut ground);
         let program = ground.program.clone();
         ground.stdio = Some(raw(&ends));
         let mut launched = self.launch(&plan, ground)?;
@@ -318,6 +334,7 @@ impl Sandbox {
             stderr: String::new(),
             truncated: false,
             interrupted: false,
+            capped: Vec::new(),
             seen,
             limits,
             memory: None,
@@ -375,6 +392,7 @@ impl Sandbox {
             stderr: String::new(),
             truncated: false,
             interrupted: false,
+            capped: Vec::new(),
             seen: Some(ended.seen),
             limits: Vec::new(),
             memory: None,
@@ -419,7 +437,7 @@ impl Sandbox {
 
 impl Default for Sandbox {
     fn default() -> Self {
-        Self::new()
+        Self::new(Caps::default())
     }
 }
 
@@ -449,6 +467,7 @@ fn refused(errno: Option<i32>) -> Supervised {
         end: End::Refused(errno.unwrap_or_default()),
         output: Output::default(),
         interrupted: None,
+        capped: None,
         millis: 0,
     }
 }

@@ -23,7 +23,9 @@ impl Sandbox {
                 .hint("run a single program instead, for example `ls /`, or start rlab in a terminal")
         })?;
         let plan = self.plan(recipe, &command)?;
+        let mut bound = self.bind(&plan);
         let mut ground = self.ground(recipe, &command);
+        bound.give(&mut ground);
         let program = ground.program.clone();
         ground.stdio = Some([relay.inner(); 3]);
         ground.terminal = true;
@@ -49,6 +51,7 @@ impl Sandbox {
             stderr: String::new(),
             truncated: false,
             interrupted: false,
+            capped: bound.met().into_iter().collect(),
             seen,
             limits: self.limits(recipe),
             memory: watch.map(|watch| watch.end(killed.map(|pid| (pid, "sh")))),

@@ -87,6 +87,7 @@ impl Fake {
             stderr: String::new(),
             truncated: false,
             interrupted: false,
+            capped: Vec::new(),
             seen: Some(seen),
             limits: Vec::new(),
             memory: None,

@@ -11,6 +11,7 @@ use std::io::Write;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
 /// The labs that are built in, in the order of the course.
 pub(crate) const LABS: [&str; 4] = ["chroot", "pid-namespace", "memory-cgroup", "container"];
@@ -165,4 +166,59 @@ pub(crate) fn run_and_leave_nothing(arguments: &[&str]) -> Output {
     assert_eq!(left_by(pid), Vec::<String>::new(), "{arguments:?} left something");
     assert_eq!(mounts(), before, "{arguments:?} changed the mounts");
     output
+}
+
+/// Whether this is the test in a world of its own. The first time it is not: then the test is run once more in one, and
+/// there is nothing left to do.
+pub(crate) fn alone(test: &str) -> bool {
+    if !is_root() || !has("unshare") || !has("busybox") {
+        return false;
+    }
+    if std::env::var_os("RLAB_ALONE").is_some() {
+        return true;
+    }
+    let place = tempfile::tempdir().unwrap();
+    // The shell is PID 1 and waits for the orphans.
+    let status = Command::new("unshare")
+        .args([
+            "--pid",
+            "--mount",
+            "--fork",
+            "--kill-child",
+            "--mount-proc",
+            "sh",
+            "-c",
+            "\"$0\" \"$@\"; exit $?",
+        ])
+        .arg(std::env::current_exe().unwrap())
+        .args(["--exact", test, "--nocapture"])
+        .env("RLAB_ALONE", "1")
+        .env("TMPDIR", place.path())
+        .status()
+        .unwrap();
+    assert!(status.success(), "{test}: {status}");
+    false
+}
+
+/// Every process here but this one and PID 1.
+pub(crate) fn others() -> Vec<String> {
+    let own = std::process::id();
+    let names = std::fs::read_dir("/proc").unwrap().flatten().map(|entry| entry.file_name());
+    let pids =
+        names.filter_map(|name| name.to_str()?.parse::<u32>().ok()).filter(|pid| ![1, own].contains(pid));
+    let told = |pid: u32| {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        let alive = !stat.rsplit_once(')')?.1.starts_with(" Z");
+        alive.then(|| format!("process {stat}"))
+    };
+    pids.filter_map(told).collect()
+}
+
+/// Waits until it is there; no test depends on how fast this machine is.
+pub(crate) fn wait_for(what: &str, mut there: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while !there() {
+        assert!(Instant::now() < deadline, "{what} did not come");
+        std::thread::sleep(Duration::from_millis(5));
+    }
 }

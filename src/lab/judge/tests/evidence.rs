@@ -53,6 +53,7 @@ pub(super) fn outcome() -> Outcome {
         stderr: "a warning\n".to_owned(),
         truncated: false,
         interrupted: false,
+        capped: Vec::new(),
         seen: Some(seen()),
         limits: vec![LimitSeen {
             resource: Resource::Memory,
