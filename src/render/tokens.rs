@@ -48,8 +48,13 @@ pub(super) fn session_paths(text: &str) -> String {
 pub(super) fn session_group(path: &str) -> String {
     let mut out = Vec::new();
     for part in path.split('/') {
-        let own = find_session(part).is_some_and(|(at, len)| at == 0 && len == part.len());
-        out.push(if own { "<group>" } else { part });
+        let (name, caps) = part.strip_suffix(".caps").map_or((part, false), |name| (name, true));
+        let own = find_session(name).is_some_and(|(at, len)| at == 0 && len == name.len());
+        out.push(match (own, caps) {
+            (true, false) => "<group>",
+            (true, true) => "<group>.caps",
+            (false, _) => part,
+        });
     }
     out.join("/")
 }
