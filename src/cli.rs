@@ -31,6 +31,9 @@ pub struct Cli {
     pub global: Global,
 }
 
+/// Seconds that a line may take where nobody says otherwise.
+const TIME_LIMIT: u64 = 600;
+
 impl Cli {
     /// Reads the words of a command line, the program's own first. `rlab` alone needs no parser: making one costs more
     /// than all the rest of a start.
@@ -41,7 +44,9 @@ impl Cli {
         if words.len() > 1 {
             return Self::try_parse_from(words);
         }
-        Ok(Self { mode: None, global: Global { labs: None, trust: false, color: Color::Auto, plain: false } })
+        let global =
+            Global { labs: None, trust: false, time_limit: TIME_LIMIT, color: Color::Auto, plain: false };
+        Ok(Self { mode: None, global })
     }
 }
 
@@ -55,7 +60,7 @@ pub struct Global {
     #[arg(long, global = true)]
     pub trust: bool,
     /// End a line that takes longer; 0 never. A shell and what stays in the background have no limit.
-    #[arg(long, value_name = "SECONDS", default_value_t = 600, global = true)]
+    #[arg(long, value_name = "SECONDS", default_value_t = TIME_LIMIT, global = true)]
     pub time_limit: u64,
     /// Colour on the terminal.
     #[arg(long, value_name = "WHEN", value_enum, default_value_t = Color::Auto, global = true)]
