@@ -117,23 +117,6 @@ fn bytes_that_are_no_text_cost_no_line() {
 }
 
 #[test]
-fn a_line_without_end_is_refused_before_it_is_drawn_a_thousand_times() {
-    // On a wide terminal, so that the terminal of the test has less to draw.
-    let mut screen = Screen::start(1000, 24, &["play"]);
-    screen.prompt();
-    // As a terminal pastes that does not say so: key by key.
-    screen.press(&"x".repeat(1 << 20));
-    screen.press(ENTER);
-    screen.prompt();
-    let rows = screen.rows();
-    let told = joined(&rows[rows.len().saturating_sub(10)..]);
-    assert!(told.contains("longer than 65536 bytes"), "{told}");
-    let told = screen.line("echo $((40 + 2))");
-    assert!(told.contains("\n  42\n"), "{told}");
-    screen.leave();
-}
-
-#[test]
 fn ctrl_backslash_ends_what_runs_and_not_the_session() {
     let mut screen = play();
     screen.press(&format!("echo be''gun; sleep 1800{ENTER}"));
