@@ -19,9 +19,14 @@ fn machine(version: CgroupVersion, euid: u32) -> Machine {
             CgroupVersion::V1 => format!("/sys/fs/cgroup/{name}"),
             CgroupVersion::V2 => "/sys/fs/cgroup".to_owned(),
         };
-        Some(Controller { version, parent })
+        Some(Controller { version, parent, inside: false })
     };
-    let cgroups = Cgroups { memory: controller("memory"), pids: controller("pids"), cpu: controller("cpu") };
+    let cgroups = Cgroups {
+        memory: controller("memory"),
+        pids: controller("pids"),
+        cpu: controller("cpu"),
+        ..Cgroups::default()
+    };
     Machine { kernel: "6.18".to_owned(), euid, egid: euid, cgroups, memory_total: 24 << 30 }
 }
 

@@ -6,7 +6,8 @@ use crate::frontend::terminal::Terminal;
 use crate::frontend::world::{ASK_DOCTOR, Real};
 use crate::lab::course::Course;
 use crate::lab::file::Need;
-use crate::recipe::surroundings::{self, Facts};
+use crate::recipe::machine::Absence;
+use crate::recipe::surroundings::Facts;
 use crate::render::doctor::Doctor;
 use crate::sandbox;
 use crate::session::world::World;
@@ -53,10 +54,13 @@ fn reason(mut trouble: Trouble) -> Trouble {
     trouble
 }
 
-/// A controller that is missing was never refused by a call: the facts say why, and what brings it.
+/// A controller that was not handed into a container: only whoever started that one can mend it.
 fn mended(need: Need, trouble: Trouble, world: &dyn World, facts: &Facts) -> Trouble {
-    let missing = need.resource().filter(|resource| world.machine().cgroups.of(*resource).is_none());
-    let Some(resource) = missing else { return trouble };
-    let (why, mend) = surroundings::missing_controller(resource, facts);
-    Trouble { what: why, causes: Vec::new(), hint: Some(mend), ..trouble }
+    let absent = need.resource().and_then(|resource| world.machine().cgroups.absent.get(&resource));
+    let kept_out = matches!(absent, Some(Absence::NotHandedOn { .. })) && facts.container().is_some();
+    if kept_out {
+        trouble.hint("start the outer container with `--privileged --cgroupns=private`")
+    } else {
+        trouble
+    }
 }

@@ -8,6 +8,8 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use nix::fcntl::{Flock, FlockArg};
+
 use super::proc;
 
 /// The generation that drives a controller.
@@ -56,6 +58,54 @@ impl Hierarchies {
     }
 }
 
+/// Why [`Hierarchies::of`] finds nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Missing {
+    /// No control group file system is mounted.
+    NothingMounted,
+    /// The kernel does not have it.
+    SwitchedOff,
+    /// No mounted v1 hierarchy has it, and v2 is not mounted or cannot have it.
+    NotMounted {
+        /// Whether a v1 hierarchy has it, so that v2 cannot.
+        bound: bool,
+    },
+    /// The v2 tree that is mounted here does not have it.
+    NotHandedOn(PathBuf),
+}
+
+impl Hierarchies {
+    /// Why a controller has no hierarchy here. Source: `/proc/cgroups`, cgroups(7).
+    pub fn missing(&self, controller: &str) -> Missing {
+        let text = |path: &str| proc::read(Path::new(path)).unwrap_or_default();
+        missing(controller, &self.mounts, &text("/proc/cgroups"), &text("/proc/cmdline"))
+    }
+}
+
+/// [`Hierarchies::missing`], with the texts given.
+fn missing(controller: &str, mounts: &str, table: &str, command_line: &str) -> Missing {
+    // Name, hierarchy (0: v2 or none), number of groups, whether it is enabled.
+    let rows = table.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+    let row = rows.into_iter().find(|row| row.first() == Some(&controller));
+    let field = |at: usize| row.as_ref().and_then(|row| row.get(at).copied());
+    let bound = field(1).is_some_and(|hierarchy| hierarchy != "0");
+    let v2 = mounts.lines().filter_map(MountLine::read).find(|line| line.fstype == "cgroup2");
+    // Newer kernels leave out of the list what was switched off.
+    let mut disabled = command_line
+        .split_whitespace()
+        .filter_map(|word| word.strip_prefix("cgroup_disable="))
+        .flat_map(|n| n.split(','));
+    let off = field(3) == Some("0") || disabled.any(|name| name == controller);
+    match v2 {
+        _ if off => Missing::SwitchedOff,
+        _ if mounts.is_empty() => Missing::NothingMounted,
+        // A kernel tells of each controller that it was built with, at least of those that v1 can have.
+        Some(line) if row.is_none() && is_top(Path::new(line.target)) => Missing::SwitchedOff,
+        Some(line) if !bound => Missing::NotHandedOn(PathBuf::from(line.target)),
+        _ => Missing::NotMounted { bound },
+    }
+}
+
 /// [`Hierarchies::of`], with the texts given.
 fn find(
     controller: &str,
@@ -63,7 +113,14 @@ fn find(
     groups: &str,
     controllers_of: impl Fn(&Path) -> String,
 ) -> Option<Hierarchy> {
-    let lines: Vec<MountLine<'_>> = mounts.lines().filter_map(MountLine::read).collect();
+    let mut lines: Vec<MountLine<'_>> = mounts.lines().filter_map(MountLine::read).collect();
+    // Of several mounts on one directory the last is the one that is seen.
+    let targets: Vec<&str> = lines.iter().map(|line| line.target).collect();
+    let mut later = targets
+        .iter()
+        .enumerate()
+        .map(|(at, target)| targets.iter().skip(at + 1).any(|other| other == target));
+    lines.retain(|_| !later.next().unwrap_or_default());
     let has = |list: &str, separator: char| list.split(separator).any(|item| item.trim() == controller);
     let v1 = lines.iter().find(|line| line.fstype == "cgroup" && has(line.super_options, ','));
     if let Some(line) = v1 {
@@ -113,7 +170,9 @@ impl<'a> MountLine<'a> {
     fn hierarchy(&self, generation: Generation, own: &str) -> Hierarchy {
         let below = own.strip_prefix(self.root.trim_end_matches('/')).unwrap_or("");
         let mount = PathBuf::from(self.target);
-        let own = mount.join(below.trim_start_matches('/'));
+        let below = below.trim_start_matches('/');
+        // `join` of nothing would end in a slash.
+        let own = if below.is_empty() { mount.clone() } else { mount.join(below) };
         Hierarchy { generation, mount, own }
     }
 }
@@ -124,6 +183,36 @@ impl<'a> MountLine<'a> {
 /// ENOENT where the kernel has no such file, EACCES, EOPNOTSUPP.
 pub fn read(group: &Path, file: &str) -> io::Result<String> {
     fs::read_to_string(group.join(file)).map(|text| text.trim().to_owned())
+}
+
+/// Whether a v2 group is the first one of the machine, which alone has no type.
+pub fn is_top(group: &Path) -> bool {
+    !group.join("cgroup.type").exists()
+}
+
+/// Keeps every other rlab from switching controllers on or off below a group until it is dropped. `None` where it cannot
+/// be opened: then what is done to it will fail as well, and tell why.
+pub fn lock(group: &Path) -> Option<Flock<fs::File>> {
+    Flock::lock(fs::File::open(group).ok()?, FlockArg::LockExclusive).ok()
+}
+
+/// Where rlab notes on a group which controllers it has switched on.
+const NOTE: &str = "user.rlab.switched-on";
+
+/// The controllers that [`note`] wrote on a group.
+pub fn noted(group: &Path) -> Vec<String> {
+    let mut buffer = [0; 256];
+    let length = rustix::fs::getxattr(group, NOTE, &mut buffer).unwrap_or_default();
+    let text = String::from_utf8_lossy(buffer.get(..length).unwrap_or_default()).into_owned();
+    text.split_whitespace().map(str::to_owned).collect()
+}
+
+/// Notes on a group which controllers rlab has switched on. A kernel before 5.7 takes no notes; then they stay on.
+pub fn note(group: &Path, controllers: &[String]) {
+    let _ = match controllers {
+        [] => rustix::fs::removexattr(group, NOTE),
+        some => rustix::fs::setxattr(group, NOTE, some.join(" ").as_bytes(), rustix::fs::XattrFlags::empty()),
+    };
 }
 
 /// PIDs in a group, as this process sees them.
@@ -212,6 +301,28 @@ mod tests {
         let mounts = "35 31 0:32 /docker/abc /sys/fs/cgroup/memory ro - cgroup cgroup rw,memory\n";
         let found = find("memory", mounts, "4:memory:/docker/abc/x\n", |_| String::new()).unwrap();
         assert_eq!(found.own, Path::new("/sys/fs/cgroup/memory/x"));
+    }
+
+    #[test]
+    fn what_is_missing_has_a_reason() {
+        const TABLE: &str =
+            "#subsys_name\thierarchy\tnum_cgroups\tenabled\nmemory\t0\t1\t0\npids\t3\t1\t1\ncpu\t0\t1\t1\n";
+        let unified = "41 31 0:38 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n";
+        let reason = |controller, mounts| missing(controller, mounts, TABLE, "ro cgroup_disable=io,rdma");
+        assert_eq!(reason("memory", unified), Missing::SwitchedOff);
+        assert_eq!(reason("rdma", unified), Missing::SwitchedOff);
+        assert_eq!(reason("cpu", ""), Missing::NothingMounted);
+        assert_eq!(reason("cpu", unified), Missing::NotHandedOn(PathBuf::from("/sys/fs/cgroup")));
+        assert_eq!(reason("pids", unified), Missing::NotMounted { bound: true });
+        assert_eq!(reason("cpu", V1.lines().next().unwrap()), Missing::NotMounted { bound: false });
+    }
+
+    #[test]
+    fn a_mount_on_top_of_another_is_the_one_that_is_seen() {
+        let mounts = "35 31 0:32 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n\
+                      36 35 0:32 /box /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n";
+        let found = find("memory", mounts, "0::/box\n", |_| "memory\n".to_owned()).unwrap();
+        assert_eq!(found.own.to_str(), Some("/sys/fs/cgroup"));
     }
 
     #[test]

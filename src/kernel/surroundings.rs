@@ -35,24 +35,6 @@ pub fn is_in_inner_pid_namespace() -> bool {
     proc::namespace(0, "pid").is_some_and(|own| own != proc::FIRST_PID_NAMESPACE)
 }
 
-/// The controllers that the kernel was built with, and whether each is switched on: `/proc/cgroups`, and what the
-/// command line of the kernel takes away (newer kernels leave that out of the list).
-pub fn controllers() -> BTreeMap<String, bool> {
-    let list = fs::read_to_string("/proc/cgroups").unwrap_or_default();
-    let mut known: BTreeMap<String, bool> = list.lines().filter_map(controller).collect();
-    let command_line = fs::read_to_string("/proc/cmdline").unwrap_or_default();
-    let disabled = command_line.split_whitespace().filter_map(|word| word.strip_prefix("cgroup_disable="));
-    known.extend(disabled.flat_map(|names| names.split(',')).map(|name| (name.to_owned(), false)));
-    known
-}
-
-/// One line of `/proc/cgroups`: name, hierarchy, number of groups, enabled.
-fn controller(line: &str) -> Option<(String, bool)> {
-    let mut fields = line.split_whitespace();
-    let name = fields.next().filter(|name| !name.starts_with('#'))?;
-    Some((name.to_owned(), fields.nth(2)? == "1"))
-}
-
 /// Bytes of swap that are in use or free to be used.
 pub fn swap() -> u64 {
     nix::sys::sysinfo::sysinfo().map_or(0, |info| info.swap_total())
@@ -86,14 +68,6 @@ pub fn generations() -> Vec<Generation> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_list_of_controllers_is_read() {
-        assert_eq!(controller("#subsys_name\thierarchy\tnum_cgroups\tenabled"), None);
-        assert_eq!(controller("memory\t4\t27\t1"), Some(("memory".to_owned(), true)));
-        assert_eq!(controller("memory\t0\t1\t0"), Some(("memory".to_owned(), false)));
-        assert_eq!(controller("memory"), None);
-    }
 
     #[test]
     fn what_is_there_is_told() {

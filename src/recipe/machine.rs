@@ -1,6 +1,8 @@
 //! The facts about this machine that a plan depends on. They are found by `sandbox::machine`; here they are data,
 //! so that a plan for any machine can be printed on any other.
 
+use std::collections::BTreeMap;
+
 use crate::recipe::ingredient::Resource;
 
 /// The two generations of control groups.
@@ -20,6 +22,28 @@ pub struct Controller {
     pub version: CgroupVersion,
     /// The directory in which rlab makes its group, such as `/sys/fs/cgroup/memory`.
     pub parent: String,
+    /// Whether rlab itself is in that group, which on v2 then hands nothing on: it has to move to a leaf first.
+    #[serde(skip)]
+    pub inside: bool,
+}
+
+/// Why a controller is not to be had.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Absence {
+    /// No control group file system is mounted.
+    NothingMounted,
+    /// The kernel was built or booted without it.
+    SwitchedOff,
+    /// No mounted v1 hierarchy has it, and v2 is not mounted or cannot have it.
+    NotMounted {
+        /// Whether v2 could have it, since no v1 hierarchy does.
+        unified: bool,
+    },
+    /// The v2 tree that can be seen does not have it: whoever made this container or unit did not hand it on.
+    NotHandedOn {
+        /// The first group that can be seen.
+        top: String,
+    },
 }
 
 /// The controllers that rlab uses; `None` where this machine has none.
@@ -31,6 +55,9 @@ pub struct Cgroups {
     pub pids: Option<Controller>,
     /// Limits processor time.
     pub cpu: Option<Controller>,
+    /// Why one is missing.
+    #[serde(skip)]
+    pub absent: BTreeMap<Resource, Absence>,
 }
 
 impl Cgroups {

@@ -33,6 +33,11 @@ pub enum At {
 pub enum Prepare {
     /// The container's file system is built.
     Rootfs(Tools),
+    /// rlab itself moves from the parent group to a leaf below: a v2 group with processes hands no controller on.
+    StepAside {
+        /// The directory of the parent group.
+        parent: String,
+    },
     /// The controller is switched on for the children of the parent group (v2 `cgroup.subtree_control`).
     EnableController {
         /// `memory`, `pids` or `cpu`.
@@ -219,6 +224,12 @@ impl Plan {
         if self.child.iter().any(mounts::is_host_proc) {
             notes.push(
                 "the proc of the host is bound in place of a new one, which the kernel would refuse here"
+                    .to_owned(),
+            );
+        }
+        if self.prepare.iter().any(|step| matches!(step, Prepare::StepAside { .. })) {
+            notes.push(
+                "rlab itself moves to a leaf, since a v2 group with processes of its own hands no controller on"
                     .to_owned(),
             );
         }

@@ -167,6 +167,7 @@ fn machine() -> impl Strategy<Value = Machine> {
             second.map(|second| Controller {
                 version: if second { CgroupVersion::V2 } else { CgroupVersion::V1 },
                 parent: if second { "/sys/fs/cgroup" } else { "/sys/fs/cgroup/one" }.to_owned(),
+                inside: second,
             })
         })
     };
@@ -175,7 +176,7 @@ fn machine() -> impl Strategy<Value = Machine> {
             kernel: "6.1.0".to_owned(),
             euid,
             egid: euid,
-            cgroups: Cgroups { memory, pids, cpu },
+            cgroups: Cgroups { memory, pids, cpu, ..Cgroups::default() },
             memory_total: 1 << 62,
         },
     )

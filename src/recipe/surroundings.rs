@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::recipe::ingredient::{Namespace, Resource};
+use crate::recipe::ingredient::Namespace;
 use crate::recipe::machine::CgroupVersion;
 use crate::recipe::place::Place;
 
@@ -64,8 +64,6 @@ pub struct Facts {
     pub place: Place,
     /// `kernel.unprivileged_userns_clone`, where the kernel has it (Debian's).
     pub userns_clone: Option<String>,
-    /// For each controller that the kernel has, whether it is switched on (`/proc/cgroups`).
-    pub controllers: BTreeMap<String, bool>,
     /// Bytes of swap.
     pub swap: u64,
     /// Whether a group's swap can be limited, where that can be seen.
@@ -126,7 +124,7 @@ impl Facts {
     }
 
     /// The container's kind: as its manager says, as the groups are named, as the mark in its file system says.
-    fn container(&self) -> Option<(&'static str, &'static str)> {
+    pub fn container(&self) -> Option<(&'static str, &'static str)> {
         let said = |kind: &&Kind| self.variables.get("container").is_some_and(|known| known == kind.name);
         let grouped = |kind: &&Kind| kind.groups.iter().any(|part| self.groups.contains(part));
         let marked = |kind: &&Kind| self.contained() && kind.mark.is_some_and(|mark| self.marked(mark));
@@ -257,48 +255,6 @@ fn fetters(facts: &Facts) -> Vec<Surrounding> {
         ));
     }
     known
-}
-
-/// Why a controller is missing here, and the mend.
-pub fn missing_controller(resource: Resource, facts: &Facts) -> (String, String) {
-    let name = resource.controller();
-    match facts.controllers.get(name) {
-        Some(false) => (
-            format!("the kernel was booted with the `{name}` controller switched off"),
-            format!(
-                "take `cgroup_disable={name}` off the kernel's command line (on a Raspberry Pi add \
-                 `cgroup_enable={name}`), and boot again"
-            ),
-        ),
-        Some(true) if facts.container().is_some() => (
-            format!("the kernel has the `{name}` controller, but it is not handed into this container"),
-            "start the outer container with `--privileged --cgroupns=private`".to_owned(),
-        ),
-        Some(true) if facts.generations.contains(&CgroupVersion::V1) => (
-            format!("the kernel has the `{name}` controller, but nobody has mounted it"),
-            format!(
-                "run `sudo mkdir -p /sys/fs/cgroup/{name} && sudo mount -t cgroup -o {name} cgroup \
-                 /sys/fs/cgroup/{name}`"
-            ),
-        ),
-        Some(true) => (
-            format!("the kernel has the `{name}` controller, but nobody has mounted it"),
-            "run `sudo mount -t cgroup2 none /sys/fs/cgroup`".to_owned(),
-        ),
-        None => (
-            format!("this kernel has no `{name}` controller"),
-            format!("use a kernel that was built with {}", option(resource)),
-        ),
-    }
-}
-
-/// The build option of a controller.
-const fn option(resource: Resource) -> &'static str {
-    match resource {
-        Resource::Memory => "CONFIG_MEMCG",
-        Resource::Pids => "CONFIG_CGROUP_PIDS",
-        Resource::Cpu => "CONFIG_CFS_BANDWIDTH",
-    }
 }
 
 #[cfg(test)]

@@ -48,12 +48,10 @@ pub(super) fn session_paths(text: &str) -> String {
 pub(super) fn session_group(path: &str) -> String {
     let mut out = Vec::new();
     for part in path.split('/') {
-        let (name, caps) = part.strip_suffix(".caps").map_or((part, false), |name| (name, true));
-        let own = find_session(name).is_some_and(|(at, len)| at == 0 && len == name.len());
-        out.push(match (own, caps) {
-            (true, false) => "<group>",
-            (true, true) => "<group>.caps",
-            (false, _) => part,
+        let own = find_session(part).filter(|(at, _)| *at == 0);
+        out.push(match own.and_then(|(_, len)| part.get(len..)) {
+            Some(rest) => format!("<group>{rest}"),
+            None => part.to_owned(),
         });
     }
     out.join("/")

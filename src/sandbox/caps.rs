@@ -21,9 +21,9 @@ use crate::recipe::ingredient::{Namespace, Resource};
 use crate::recipe::machine::{CgroupVersion, Controller, Machine};
 use crate::recipe::outcome::{Capped, End};
 use crate::recipe::plan::{Plan, Prepare};
-use crate::sandbox::group::{self, Group};
-use crate::sandbox::owner;
+use crate::sandbox::group::Group;
 use crate::sandbox::program::Ground;
+use crate::sandbox::{handing, owner};
 
 /// Processes at once.
 pub const PROCESSES: u64 = 512;
@@ -58,7 +58,7 @@ impl Default for Caps {
 struct Own {
     path: PathBuf,
     version: CgroupVersion,
-    /// The v2 parent in which rlab switched the controller on.
+    /// The v2 parent that hands the controller on.
     enabled: Option<PathBuf>,
 }
 
@@ -154,10 +154,13 @@ fn counts_by_namespace(kernel: &str) -> bool {
 impl Own {
     fn make(controller: &Controller) -> Option<Self> {
         let parent = Path::new(&controller.parent);
-        let enabled = match controller.version {
-            CgroupVersion::V1 => None,
-            CgroupVersion::V2 => group::enable_quietly(parent, "pids"),
-        };
+        let unified = controller.version == CgroupVersion::V2;
+        let _lock = if unified { cgroup::lock(parent) } else { None };
+        if unified {
+            // Where it is refused, the new group has no `pids.max`, which is found below.
+            let _ = handing::switch_on(parent, "pids", &mut Vec::new());
+        }
+        let enabled = unified.then(|| parent.to_owned());
         let path = parent.join(format!("{}{}", owner::own_name(), owner::CAPS));
         fs::create_dir(&path).ok()?;
         let own = Self { path, version: controller.version, enabled };
@@ -172,7 +175,7 @@ impl Drop for Own {
         // What cannot be removed now is collected by the next rlab.
         let _ = owner::remove_group(&self.path);
         if let Some(parent) = &self.enabled {
-            group::disable_quietly(parent, "pids");
+            handing::switch_off(parent, &mut Vec::new());
         }
     }
 }

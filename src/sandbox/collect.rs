@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use crate::kernel::{cgroup, proc};
 use crate::recipe::ingredient::Resource;
 use crate::recipe::machine::Machine;
-use crate::sandbox::{mark, owner, sweep};
+use crate::sandbox::{handing, mark, owner, sweep};
 
 /// What [`collect`] took away.
 #[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize)]
@@ -23,6 +23,18 @@ pub struct Collected {
     pub directories: Vec<String>,
     /// What could not be removed, and why.
     pub left: Vec<String>,
+}
+
+impl Collected {
+    fn groups(&mut self, groups: &[&PathBuf]) {
+        for group in groups {
+            let name = group.to_string_lossy().into_owned();
+            match owner::remove_group(group) {
+                Ok(()) => self.groups.push(name),
+                Err(errno) => self.left.push(format!("{name}: {errno}")),
+            }
+        }
+    }
 }
 
 /// How hard to look.
@@ -53,13 +65,14 @@ pub fn collect(machine: &Machine, look: Look) -> Collected {
             || has_root_in(pid, &directories)
     };
     collected.processes = sweep::end_all(found, is_one);
-    for group in groups {
-        let name = group.to_string_lossy().into_owned();
-        match owner::remove_group(&group) {
-            Ok(()) => collected.groups.push(name),
-            Err(errno) => collected.left.push(format!("{name}: {errno}")),
-        }
+    // Whoever is in a leaf, the keeper that does this for one, gets out only when nothing is handed on any more.
+    let (leaves, groups): (Vec<&PathBuf>, Vec<&PathBuf>) =
+        groups.iter().partition(|group| group.to_string_lossy().ends_with(owner::LEAF));
+    collected.groups(&groups);
+    for parent in parents(machine) {
+        handing::switch_off(Path::new(parent), &mut Vec::new());
     }
+    collected.groups(&leaves);
     for directory in directories {
         let name = directory.to_string_lossy().into_owned();
         match owner::remove_tree(&directory) {

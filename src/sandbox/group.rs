@@ -1,5 +1,6 @@
 //! The control group of a session: one directory a hierarchy, named after its owner, made and changed as the plan says.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::Write;
 use std::os::fd::AsRawFd;
@@ -12,9 +13,9 @@ use crate::recipe::ingredient::{Limit, Resource};
 use crate::recipe::machine::{CgroupVersion, Machine};
 use crate::recipe::outcome::{Call, CallResult, GroupNow, GroupState, LimitSeen};
 use crate::recipe::plan::Prepare;
-use crate::sandbox::owner;
+use crate::sandbox::leaf::Leaf;
 use crate::sandbox::rootfs::call;
-use crate::sandbox::teach;
+use crate::sandbox::{handing, owner, teach};
 
 /// The generation of a controller as the kernel room names it.
 pub(super) const fn generation(version: CgroupVersion) -> Generation {
@@ -38,14 +39,16 @@ pub struct Group {
     places: Vec<Place>,
     /// File and value of every limit that was written.
     written: Vec<(PathBuf, String)>,
-    /// Controllers that rlab switched on in a parent, to be switched off again: (parent, controller).
-    enabled: Vec<(PathBuf, &'static str)>,
+    /// Groups in which a controller was switched on.
+    handing: BTreeSet<PathBuf>,
+    /// Where rlab itself has moved to.
+    leaf: Option<Leaf>,
 }
 
 impl Group {
     /// No directory yet.
     pub fn new() -> Self {
-        Self { places: Vec::new(), written: Vec::new(), enabled: Vec::new() }
+        Self { places: Vec::new(), written: Vec::new(), handing: BTreeSet::new(), leaf: None }
     }
 
     /// Whether anything stands.
@@ -74,10 +77,21 @@ impl Group {
         for path in gone {
             self.remove(&path, calls)?;
         }
+        // Another rlab must not switch a controller off between the moment in which it is found on and ours.
+        let _lock = prepare.iter().find_map(|step| match step {
+            Prepare::EnableController { parent, .. } => cgroup::lock(Path::new(parent)),
+            _ => None,
+        });
         for step in prepare {
             match step {
+                Prepare::StepAside { parent } => {
+                    if self.leaf.is_none() {
+                        self.leaf = Some(Leaf::step_aside(Path::new(parent), calls)?);
+                    }
+                }
                 Prepare::EnableController { controller, parent } => {
-                    self.enable(controller, Path::new(parent), calls)?;
+                    self.handing.insert(parent.into());
+                    handing::switch_on(Path::new(parent), controller, calls)?;
                 }
                 Prepare::MakeGroup { version, parent } => self.make(*version, Path::new(parent), calls)?,
                 Prepare::WriteLimit { resource, file, value, optional } => {
@@ -88,17 +102,6 @@ impl Group {
                 Prepare::Rootfs(_) | Prepare::DetachedProc => {}
             }
         }
-        Ok(())
-    }
-
-    fn enable(&mut self, controller: &'static str, parent: &Path, calls: &mut Vec<Call>) -> Result<()> {
-        let file = parent.join("cgroup.subtree_control");
-        let on = cgroup::read(parent, "cgroup.subtree_control").unwrap_or_default();
-        if on.split_whitespace().any(|name| name == controller) {
-            return Ok(());
-        }
-        write_file(&file, &format!("+{controller}"), calls)?;
-        self.enabled.push((parent.to_owned(), controller));
         Ok(())
     }
 
@@ -169,17 +172,13 @@ impl Group {
         for path in paths {
             self.remove(&path, calls)?;
         }
-        self.switch_off(calls);
-        Ok(())
-    }
-
-    fn switch_off(&mut self, calls: &mut Vec<Call>) {
-        for (parent, controller) in std::mem::take(&mut self.enabled) {
-            if !has_groups_of_ours(&parent, controller) {
-                // Another program may use the controller by now; then it stays on, which harms nobody.
-                let _ = write_file(&parent.join("cgroup.subtree_control"), &format!("-{controller}"), calls);
-            }
+        for parent in std::mem::take(&mut self.handing) {
+            handing::switch_off(&parent, calls);
         }
+        if self.leaf.as_ref().is_some_and(|leaf| leaf.step_back(calls)) {
+            self.leaf = None;
+        }
+        Ok(())
     }
 
     fn remove(&mut self, path: &Path, calls: &mut Vec<Call>) -> Result<()> {
@@ -288,32 +287,6 @@ impl Drop for Group {
     }
 }
 
-/// Whether a group of ours, of this session or another, may use a controller of this parent. The groups that only bound
-/// processes use no other.
-fn has_groups_of_ours(parent: &Path, controller: &str) -> bool {
-    let entries = fs::read_dir(parent).into_iter().flatten().flatten();
-    let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
-    names
-        .into_iter()
-        .any(|name| name.starts_with("rlab.") && (controller == "pids" || !name.ends_with(owner::CAPS)))
-}
-
-/// Switches a controller on for the children of a v2 group without a word; gives the parent where that was needed.
-pub(super) fn enable_quietly(parent: &Path, controller: &str) -> Option<PathBuf> {
-    let file = parent.join("cgroup.subtree_control");
-    let on = fs::read_to_string(&file).ok()?;
-    let is_on = on.split_whitespace().any(|name| name == controller);
-    (!is_on && fs::write(file, format!("+{controller}")).is_ok()).then(|| parent.to_owned())
-}
-
-/// And off again, unless a group of ours still uses it.
-pub(super) fn disable_quietly(parent: &Path, controller: &str) {
-    if !has_groups_of_ours(parent, controller) {
-        // Another program may use it by now; then it stays on, which harms nobody.
-        let _ = fs::write(parent.join("cgroup.subtree_control"), format!("-{controller}"));
-    }
-}
-
 /// The file in which the kernel tells a limit.
 pub(super) const fn limit_file(resource: Resource, version: CgroupVersion) -> &'static str {
     match (resource, version) {
@@ -331,7 +304,7 @@ fn limit_number(text: &str) -> Option<u64> {
 }
 
 /// Writes a control file and tells both calls.
-fn write_file(path: &Path, value: &str, calls: &mut Vec<Call>) -> Result<()> {
+pub(super) fn write_file(path: &Path, value: &str, calls: &mut Vec<Call>) -> Result<()> {
     let name = path.to_string_lossy();
     let refused =
         |calls: &[Call]| teach::told(Trouble::sandbox(format!("cannot write `{value}` to `{name}`")), calls);

@@ -11,6 +11,8 @@
 //! - [`rootfs`]: the container's file system: which tools, with which libraries.
 //! - [`standing`]: what stands on the host between two lines: the root directory and the control group.
 //! - [`group`]: the control group.
+//! - `handing`: controllers switched on for the groups below, and off again.
+//! - `leaf`: where rlab moves to when it is in the way of its own group.
 //! - [`program`]: a plan becomes prepared system calls.
 //! - [`launch`]: a process is born, watched, and its end told.
 //! - [`observe`]: what the host sees of a process, and of itself.
@@ -24,9 +26,11 @@
 pub mod caps;
 pub mod collect;
 pub mod group;
+mod handing;
 pub mod jobs;
 pub mod keeper;
 pub mod launch;
+mod leaf;
 pub mod look;
 pub mod machine;
 pub mod mark;

@@ -27,6 +27,9 @@ pub fn own_name() -> &'static str {
     })
 }
 
+/// What follows the name of the group that rlab itself moves to.
+pub const LEAF: &str = ".leaf";
+
 fn namespace_suffix() -> String {
     match proc::namespace(0, "pid") {
         Some(proc::FIRST_PID_NAMESPACE) | None => String::new(),
@@ -46,7 +49,8 @@ pub fn is_dead(name: &str) -> bool {
 
 fn owner_is_dead(name: &str, suffix: &str) -> bool {
     let Some(numbers) = name.strip_prefix("rlab.") else { return false };
-    let Some(numbers) = numbers.strip_suffix(CAPS).unwrap_or(numbers).strip_suffix(suffix) else {
+    let numbers = numbers.strip_suffix(CAPS).or_else(|| numbers.strip_suffix(LEAF)).unwrap_or(numbers);
+    let Some(numbers) = numbers.strip_suffix(suffix) else {
         return false;
     };
     let Some((pid, start)) = numbers.split_once('.') else { return false };
@@ -57,7 +61,8 @@ fn owner_is_dead(name: &str, suffix: &str) -> bool {
 /// The PID namespace that a name of ours tells, where it is another than the first.
 fn namespace_of(name: &str) -> Option<u64> {
     let numbers = name.strip_prefix("rlab.")?;
-    let numbers: Vec<&str> = numbers.strip_suffix(CAPS).unwrap_or(numbers).split('.').collect();
+    let numbers = numbers.strip_suffix(CAPS).or_else(|| numbers.strip_suffix(LEAF)).unwrap_or(numbers);
+    let numbers: Vec<&str> = numbers.split('.').collect();
     let [pid, start, namespace] = numbers[..] else { return None };
     let (_, _) = (pid.parse::<i32>().ok()?, start.parse::<u64>().ok()?);
     namespace.parse().ok()
@@ -244,6 +249,8 @@ mod tests {
         }
         assert!(owner_is_dead("rlab.4194304.1.caps", ""));
         assert!(owner_is_dead("rlab.4194304.1.99.caps", ".99"));
+        assert!(owner_is_dead("rlab.4194304.1.leaf", ""));
+        assert!(owner_is_dead("rlab.4194304.1.99.leaf", ".99"));
         assert!(!owner_is_dead("rlab.4194304.1", ".99"));
         assert!(owner_is_dead("rlab.4194304.1.99", ".99"));
     }

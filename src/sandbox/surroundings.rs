@@ -27,7 +27,6 @@ pub fn look() -> Facts {
         inner_pid_namespace: surroundings::is_in_inner_pid_namespace(),
         place: place::look(),
         userns_clone: own::sysctl("kernel.unprivileged_userns_clone"),
-        controllers: surroundings::controllers(),
         swap: surroundings::swap(),
         swap_limited: memory.as_ref().and_then(surroundings::limits_swap),
         generations: surroundings::generations().into_iter().map(version).collect(),

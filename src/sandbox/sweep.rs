@@ -13,10 +13,10 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Kills all of a list until none is left, and tells whom. `is_one` tells of one process whether it is on the list: it
 /// is asked once more before a signal is sent, since its number may have gone to somebody else. Who may not be
-/// signalled (somebody else's) is let be.
+/// signalled (somebody else's) is let be, and so is whoever asks.
 pub fn end_all(list: impl Fn() -> Vec<i32>, is_one: impl Fn(i32) -> bool) -> Vec<i32> {
     let deadline = Instant::now() + PATIENCE;
-    let (mut killed, mut refused) = (BTreeSet::new(), BTreeSet::new());
+    let (mut killed, mut refused) = (BTreeSet::new(), BTreeSet::from([std::process::id() as i32]));
     let mut pause = Duration::from_micros(200);
     loop {
         let found = stop_all(&list, &is_one, &mut refused, deadline);

@@ -40,7 +40,11 @@ pub struct Fake {
 impl Default for Fake {
     fn default() -> Self {
         let controller = |name: &str| {
-            Some(Controller { version: CgroupVersion::V1, parent: format!("/sys/fs/cgroup/{name}") })
+            Some(Controller {
+                version: CgroupVersion::V1,
+                parent: format!("/sys/fs/cgroup/{name}"),
+                inside: false,
+            })
         };
         Self {
             asked: Vec::new(),
@@ -65,6 +69,7 @@ impl Default for Fake {
                     memory: controller("memory"),
                     pids: controller("pids"),
                     cpu: controller("cpu"),
+                    ..Cgroups::default()
                 },
                 memory_total: 8 << 30,
             },

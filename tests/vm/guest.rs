@@ -4,16 +4,20 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::OnceLock;
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 use crate::cpio::Archive;
 use crate::kernel::{self, Kernel};
-use crate::scenario::Scenario;
-use crate::support::{LABS, has, skip};
+use crate::scenario::{Root, Scenario};
+use crate::support::{has, repository, skip};
 
 /// Emulation on a busy machine is slow; a guest that needs longer than this hangs.
 const PATIENCE: Duration = Duration::from_secs(600);
+
+/// What a disk needs, in the order in which the drivers need each other. A kernel has some of them built in.
+const DISK_DRIVERS: &[&str] =
+    &["virtio_ring", "virtio", "virtio_pci_legacy_dev", "virtio_pci_modern_dev", "virtio_pci", "virtio_blk"];
 
 /// How much of the console is shown when a boot goes wrong.
 const TAIL_LINES: usize = 40;
@@ -27,9 +31,20 @@ pub(crate) struct Told {
     pub(crate) files: BTreeMap<String, String>,
 }
 
+/// `None` is a skip.
+pub(crate) type Outcome = Option<Result<Told, String>>;
+
 /// Boots a scenario; `None` where this machine has no emulator or no kernel for it, which is told as a skip. Anything
 /// else that goes wrong is an error with the end of the console: a kernel that does not boot is no skip.
-pub(crate) fn told(scenario: &Scenario) -> Option<Result<Told, String>> {
+///
+/// Each scenario is booted once, whoever asks first.
+pub(crate) fn told(scenario: &'static Scenario) -> Outcome {
+    static ALL: Mutex<BTreeMap<&str, Arc<OnceLock<Outcome>>>> = Mutex::new(BTreeMap::new());
+    let once = Arc::clone(ALL.lock().unwrap().entry(scenario.name).or_default());
+    once.get_or_init(|| tried(scenario)).clone()
+}
+
+fn tried(scenario: &Scenario) -> Outcome {
     if !has("qemu-system-x86_64") || !has("busybox") {
         return None;
     }
@@ -45,7 +60,7 @@ pub(crate) fn told(scenario: &Scenario) -> Option<Result<Told, String>> {
 fn boot(scenario: &Scenario, kernel: &Kernel) -> Result<Told, String> {
     let directory = tempfile::tempdir().unwrap();
     let at = |name: &str| directory.path().join(name);
-    fs::write(at("initrd"), first_file_system(scenario)).unwrap();
+    fs::write(at("initrd"), first_file_system(scenario, kernel)).unwrap();
     let output = fs::File::create(at("qemu")).unwrap();
     let mut emulator = Command::new("qemu-system-x86_64");
     emulator
@@ -61,9 +76,10 @@ fn boot(scenario: &Scenario, kernel: &Kernel) -> Result<Told, String> {
             "-display",
             "none",
         ])
-        // A panic reboots at once, and a reboot ends the emulator: then there are no results.
+        // On a busy machine the emulated timer is late, which a kernel at its start takes for a broken one
+        // (`no_timer_check`). A panic reboots at once, and a reboot ends the emulator: then there are no results.
         .args(["-no-reboot", "-append"])
-        .arg(format!("console=ttyS0 panic=-1 quiet loglevel=4 {}", scenario.kernel_says))
+        .arg(format!("console=ttyS0 panic=-1 no_timer_check quiet loglevel=4 {}", scenario.kernel_says))
         .arg("-kernel")
         .arg(&kernel.image)
         .arg("-initrd")
@@ -75,6 +91,12 @@ fn boot(scenario: &Scenario, kernel: &Kernel) -> Result<Told, String> {
         .stdin(Stdio::null())
         .stdout(output.try_clone().unwrap())
         .stderr(output);
+    if scenario.root == Root::Disk {
+        for (disk, mebibytes) in [("root", 256), ("swap", 64)] {
+            fs::File::create(at(disk)).unwrap().set_len(mebibytes << 20).unwrap();
+            emulator.arg("-drive").arg(format!("if=virtio,format=raw,file={}", at(disk).display()));
+        }
+    }
     let mut emulator = Ending(emulator.spawn().map_err(|error| error.to_string())?);
     let ended = emulator.wait(PATIENCE);
     let results = fs::read(at("results")).unwrap_or_default();
@@ -84,6 +106,7 @@ fn boot(scenario: &Scenario, kernel: &Kernel) -> Result<Told, String> {
         let tail = lines[lines.len().saturating_sub(TAIL_LINES)..].join("\n");
         format!("{what}\n{said}\nthe end of the console of {}:\n{tail}", kernel.release)
     };
+    keep(scenario, &results, &text(&at("console")));
     match (ended, files(&results)) {
         (Some(0), Some(files)) => Ok(Told { release: kernel.release.clone(), files }),
         (None, _) => Err(wrong(&format!("the guest hangs: killed after {} s", PATIENCE.as_secs()))),
@@ -93,19 +116,49 @@ fn boot(scenario: &Scenario, kernel: &Kernel) -> Result<Told, String> {
     }
 }
 
-/// BusyBox, rlab, and the scripts of the guest.
-fn first_file_system(scenario: &Scenario) -> Vec<u8> {
+/// What a guest told stays below `target/vm/told`, for whoever wants to know why a test fails.
+fn keep(scenario: &Scenario, results: &[u8], console: &str) {
+    let directory = repository().join("target/vm/told").join(scenario.name);
+    let _ = fs::remove_dir_all(&directory);
+    fs::create_dir_all(&directory).unwrap();
+    fs::write(directory.join("console"), console).unwrap();
+    for (name, content) in files(results).unwrap_or_default() {
+        fs::write(directory.join(name), content).unwrap();
+    }
+}
+
+/// BusyBox, rlab, the scripts of the guest, and the drivers of its disks.
+fn first_file_system(scenario: &Scenario, kernel: &Kernel) -> Vec<u8> {
     let mut archive = Archive::default();
-    for directory in ["bin", "etc", "proc", "sys", "dev", "new"] {
+    for directory in ["bin", "etc", "proc", "sys", "dev", "new", "modules"] {
         archive.directory(directory);
     }
     archive.program("bin/busybox", &fs::read(find("busybox")).unwrap());
     archive.program("bin/rlab", stripped_rlab());
     archive.program("init", include_bytes!("guest/init"));
     archive.program("report", include_bytes!("guest/report"));
-    archive.program("labs", LABS.join("\n").as_bytes());
-    archive.program("scenario", format!("setup() {{\n{}\n}}\n", scenario.setup).as_bytes());
+    archive.program("etc/passwd", b"root:x:0:0::/:/bin/sh\nlearner:x:1000:1000::/home:/bin/sh\n");
+    archive.program("etc/group", b"root:x:0:\nlearner:x:1000:\n");
+    archive.program("by-hand", scenario.by_hand().unwrap_or_default().as_bytes());
+    archive.program("scenario", script(scenario).as_bytes());
+    if scenario.root == Root::Disk {
+        for (index, module) in kernel.modules(DISK_DRIVERS).iter().enumerate() {
+            let name = module.file_name().unwrap().to_string_lossy();
+            archive.program(&format!("modules/{index}-{name}"), &fs::read(module).unwrap());
+        }
+    }
     archive.finish()
+}
+
+/// The scenario as the guest's shell reads it.
+fn script(scenario: &Scenario) -> String {
+    let Scenario { setup, who, .. } = scenario;
+    let root = match scenario.root {
+        Root::Ramfs => "ramfs",
+        Root::Tmpfs => "tmpfs",
+        Root::Disk => "disk",
+    };
+    format!("root={root}\nsetup() {{\n:\n{setup}\n}}\nwho() {{\n{who}\n}}\n")
 }
 
 /// The built program, without what only a debugger reads: every guest unpacks it into its memory.

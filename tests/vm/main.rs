@@ -6,12 +6,16 @@
 //! - [`cpio`]: the archive that a kernel unpacks as its first file system.
 //! - [`guest`]: one boot: what goes in, QEMU, the console, what comes out.
 //! - [`report`]: what a guest told, as the text of a snapshot.
+//! - [`calls`]: what each lab did there.
+//! - [`page`]: what all of them told, as a page of the book.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test ends where something is not as it must be")]
 
+mod calls;
 mod cpio;
 mod guest;
 mod kernel;
+mod page;
 mod report;
 mod scenario;
 #[path = "../support/mod.rs"]
@@ -20,13 +24,12 @@ mod support;
 use scenario::Scenario;
 
 /// Boots a scenario and compares all that it told with its snapshot.
-fn hold(scenario: &Scenario) {
+fn hold(scenario: &'static Scenario) {
     let Some(told) = guest::told(scenario) else { return };
     let told = told.as_ref().unwrap_or_else(|trouble| panic!("{}: {trouble}", scenario.name));
     support::snapshots(scenario.name).bind(|| insta::assert_snapshot!("vm", report::text(told)));
-    for (lab, transcript) in report::transcripts(told) {
-        let name = format!("transcript-{lab}");
-        support::snapshots(scenario.transcripts).bind(|| insta::assert_snapshot!(name, transcript));
+    for (lab, calls) in calls::labs(told) {
+        support::snapshots(scenario.like).bind(|| insta::assert_snapshot!(format!("calls-{lab}"), calls));
     }
 }
 
@@ -42,7 +45,42 @@ macro_rules! scenarios {
     };
 }
 
-scenarios!(v2);
+scenarios!(
+    v2,
+    v2_newer,
+    v2_off,
+    v2_boxed,
+    v1,
+    v1_newer,
+    hybrid,
+    memory_off,
+    no_groups,
+    read_only,
+    ramfs,
+    disk,
+    v1_swap,
+    shared,
+    no_user_namespaces,
+    user,
+    user_delegated,
+    user_delegated_shell,
+    user_no_namespaces,
+    user_masked_proc,
+    user_v1,
+);
+
+#[test]
+fn the_page_of_the_book_tells_what_ran() {
+    let mut rows = Vec::new();
+    for scenario in scenario::TABLE {
+        match guest::told(scenario) {
+            Some(Ok(told)) => rows.push(page::Row::of(scenario, &told)),
+            // Told as a skip, or as the failure of its own test.
+            _ => return,
+        }
+    }
+    page::compare(rows, page::Row::here());
+}
 
 #[test]
 fn every_scenario_of_the_table_is_tested() {

@@ -6,7 +6,7 @@ use super::{Op, Prepare};
 use crate::error::{Result, Trouble};
 use crate::recipe::compose::Recipe;
 use crate::recipe::ingredient::{Amount, Limit, Resource};
-use crate::recipe::machine::{CgroupVersion, Controller, Machine};
+use crate::recipe::machine::{Absence, CgroupVersion, Controller, Machine};
 
 /// What the control groups add to a plan.
 #[derive(Debug, Default)]
@@ -24,9 +24,13 @@ pub(super) fn plan(recipe: &Recipe, machine: &Machine) -> Result<Groups> {
     let Some(limits) = recipe.group() else { return Ok(groups) };
     let mut parents: Vec<&str> = Vec::new();
     for resource in resources(&limits, machine)? {
-        let controller = machine.cgroups.of(resource).ok_or_else(|| no_controller(resource))?;
+        let controller = machine.cgroups.of(resource).ok_or_else(|| no_controller(resource, machine))?;
         if controller.version == CgroupVersion::V2 {
             groups.into_cgroup = true;
+            let aside = Prepare::StepAside { parent: controller.parent.clone() };
+            if controller.inside && !groups.prepare.contains(&aside) {
+                groups.prepare.push(aside);
+            }
             groups.prepare.push(Prepare::EnableController {
                 controller: resource.controller(),
                 parent: controller.parent.clone(),
@@ -56,14 +60,42 @@ fn resources(limits: &[Limit], machine: &Machine) -> Result<Vec<Resource>> {
         return Ok(limits.iter().map(|limit| limit.resource).collect());
     }
     let first = Resource::ALL.into_iter().find(|resource| machine.cgroups.of(*resource).is_some());
-    first.map(|resource| vec![resource]).ok_or_else(|| no_controller(Resource::Memory))
+    first.map(|resource| vec![resource]).ok_or_else(|| no_controller(Resource::Memory, machine))
 }
 
-fn no_controller(resource: Resource) -> Trouble {
+fn no_controller(resource: Resource, machine: &Machine) -> Trouble {
     let controller = resource.controller();
-    Trouble::cannot(format!("this machine has no `{controller}` controller for `{}`", resource.name()))
-        .because(format!("no control group file system with `{controller}` is mounted where rlab may write"))
-        .hint(format!("type `drop {}`; `rlab doctor` tells what is missing", resource.name()))
+    let trouble =
+        Trouble::cannot(format!("this machine has no `{controller}` controller for `{}`", resource.name()));
+    match machine.cgroups.absent.get(&resource) {
+        Some(Absence::NothingMounted) => trouble
+            .because("no control group file system is mounted")
+            .hint("as root: `mount -t cgroup2 cgroup2 /sys/fs/cgroup`, then start rlab again"),
+        Some(Absence::SwitchedOff) => trouble
+            .because("the kernel was booted or built without it, says /proc/cgroups")
+            .hint(format!(
+                "take `cgroup_disable={controller}` out of the kernel's command line and reboot; a Raspberry Pi wants \
+                 `cgroup_enable={controller}` there"
+            )),
+        Some(Absence::NotMounted { unified: true }) => trouble
+            .because("no mounted hierarchy of cgroup v1 has it; v2 can, and is not mounted")
+            .hint(
+                "as root: `mkdir /sys/fs/cgroup/unified; mount -t cgroup2 cgroup2 /sys/fs/cgroup/unified`, then start \
+                 rlab again",
+            ),
+        Some(Absence::NotMounted { unified: false }) => trouble
+            .because("its hierarchy of cgroup v1 is mounted nowhere here")
+            .hint(format!(
+                "as root: `mkdir -p /sys/fs/cgroup/{controller}; mount -t cgroup -o {controller} cgroup \
+                 /sys/fs/cgroup/{controller}`, then start rlab again"
+            )),
+        Some(Absence::NotHandedOn { top }) => trouble
+            .because(format!("it is not in `{top}/cgroup.controllers`: it was not handed on to this part of the tree"))
+            .hint("run rlab on the host, or let the container or unit have it (systemd: `Delegate=yes`)"),
+        None => trouble
+            .because(format!("no control group file system with `{controller}` is mounted where rlab may write"))
+            .hint("`rlab doctor` tells what is missing"),
+    }
 }
 
 fn too_large(limit: &Limit, machine: &Machine) -> Result<()> {

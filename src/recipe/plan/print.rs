@@ -40,6 +40,7 @@ impl fmt::Display for Prepare {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Rootfs(from) => write!(f, "build $ROOTFS {}", tools(*from)),
+            Self::StepAside { parent } => write!(f, "move rlab from {} to a leaf below", quoted(parent)),
             Self::EnableController { controller, parent } => {
                 write!(f, "write +{controller} to {}/cgroup.subtree_control", quoted(parent))
             }

@@ -1,10 +1,10 @@
 use super::*;
 use crate::error::Exit;
 use crate::recipe::line::Line;
-use crate::recipe::machine::{Cgroups, Controller};
+use crate::recipe::machine::{Absence, Cgroups, Controller};
 
 fn controller(version: CgroupVersion, parent: &str) -> Option<Controller> {
-    Some(Controller { version, parent: parent.to_owned() })
+    Some(Controller { version, parent: parent.to_owned(), inside: false })
 }
 
 fn machine(version: CgroupVersion, euid: u32) -> Machine {
@@ -13,11 +13,13 @@ fn machine(version: CgroupVersion, euid: u32) -> Machine {
             memory: controller(version, "/cg/memory"),
             pids: controller(version, "/cg/pids"),
             cpu: controller(version, "/cg/cpu"),
+            ..Cgroups::default()
         },
         CgroupVersion::V2 => Cgroups {
             memory: controller(version, "/cg"),
             pids: controller(version, "/cg"),
             cpu: controller(version, "/cg"),
+            ..Cgroups::default()
         },
     };
     Machine { kernel: "6.18.0".into(), euid, egid: euid, cgroups, memory_total: 4 << 30 }
@@ -170,6 +172,21 @@ fn the_group_is_joined_before_anything_else() {
     assert_eq!(ops[0], "join $CGROUP (memory): write 0 to its tasks");
     assert!(ops[1].starts_with("map user 1000"));
     assert_eq!(ops[2], "unshare CLONE_NEWCGROUP");
+    // rlab in its own way: it leaves once, whatever is handed on.
+    let mut boxed = machine(CgroupVersion::V2, 0);
+    for known in [&mut boxed.cgroups.memory, &mut boxed.cgroups.pids].into_iter().flatten() {
+        known.inside = true;
+    }
+    assert_eq!(
+        told(&["cgroup memory.max=7M pids.max=9"], &boxed)[..4],
+        [
+            "move rlab from /cg to a leaf below",
+            "write +memory to /cg/cgroup.subtree_control",
+            "make $CGROUP in /cg (v2)",
+            "write 7340032 to $CGROUP/memory.max",
+        ]
+    );
+
     // Memory on v1 and pids on v2, at once.
     v1.cgroups.pids = controller(CgroupVersion::V2, "/cg/unified");
     let bare = plan_on(&["cgroup"], &v1, RootPlace::Directory);
@@ -189,6 +206,27 @@ fn the_group_is_joined_before_anything_else() {
             "make $CGROUP in /cg/unified (v2)"
         ]
     );
+}
+
+#[test]
+fn a_missing_controller_is_told_with_its_reason_and_a_mend() {
+    let cases = [
+        (Absence::NothingMounted, "no control group file system is mounted", "mount -t cgroup2"),
+        (Absence::SwitchedOff, "booted or built without", "cgroup_disable=memory"),
+        (Absence::NotMounted { unified: true }, "v2 can", "mount -t cgroup2"),
+        (Absence::NotMounted { unified: false }, "mounted nowhere", "mount -t cgroup -o memory"),
+        (Absence::NotHandedOn { top: "/cg".to_owned() }, "`/cg/cgroup.controllers`", "Delegate=yes"),
+    ];
+    for (absence, why, mend) in cases {
+        let mut machine = root();
+        machine.cgroups = Cgroups { memory: None, ..machine.cgroups };
+        machine.cgroups.absent.insert(Resource::Memory, absence);
+        let recipe = Recipe::read(["cgroup memory.max=7M"]).unwrap();
+        let trouble = Plan::new(&recipe, &command(), &machine, RootPlace::Directory).unwrap_err();
+        assert_eq!(trouble.exit, Exit::Cannot);
+        assert!(trouble.causes.join(" ").contains(why), "{trouble}");
+        assert!(trouble.hint.as_deref().is_some_and(|hint| hint.contains(mend)), "{trouble}");
+    }
 }
 
 #[test]

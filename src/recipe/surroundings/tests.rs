@@ -118,22 +118,6 @@ fn sentences_speak_in_the_voice_of_the_house() {
 }
 
 #[test]
-fn a_missing_controller_has_a_reason_of_its_own() {
-    let with = |controllers: &[(&str, bool)], generations: &[CgroupVersion]| Facts {
-        controllers: controllers.iter().map(|(name, on)| ((*name).to_owned(), *on)).collect(),
-        generations: generations.iter().copied().collect(),
-        ..facts()
-    };
-    let mend = |facts: &Facts| missing_controller(Resource::Memory, facts).1;
-    assert!(mend(&with(&[("memory", false)], &[CgroupVersion::V2])).contains("cgroup_disable=memory"));
-    assert!(mend(&with(&[("memory", true)], &[CgroupVersion::V1])).contains("mount -t cgroup -o memory"));
-    assert!(mend(&with(&[("memory", true)], &[])).contains("cgroup2"));
-    assert!(mend(&with(&[("pids", true)], &[CgroupVersion::V1])).contains("CONFIG_MEMCG"));
-    let inside = Facts { inner_pid_namespace: true, ..with(&[("memory", true)], &[CgroupVersion::V2]) };
-    assert!(mend(&inside).contains("--cgroupns"));
-}
-
-#[test]
 fn the_layout_is_told_by_what_is_mounted() {
     let of = |generations: &[CgroupVersion]| {
         Facts { generations: generations.iter().copied().collect(), ..facts() }.layout()

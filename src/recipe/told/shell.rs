@@ -86,6 +86,42 @@ impl Script<'_> {
         for (name, parent) in self.groups() {
             let _written = writeln!(text, "{name}={}/container$$", quoted(parent));
         }
+        if let Some(parent) = self.left() {
+            let _written = writeln!(text, "leaf={}/leaf$$", quoted(parent));
+        }
+        if self.handing().is_some() {
+            text.push_str("off=\n");
+        }
+        text
+    }
+
+    /// The group that has to be left before it can hand controllers on.
+    fn left(&self) -> Option<&str> {
+        self.plan.prepare.iter().find_map(|prepare| match prepare {
+            Prepare::StepAside { parent } => Some(parent.as_str()),
+            _ => None,
+        })
+    }
+
+    /// The group whose controllers are switched on.
+    fn handing(&self) -> Option<&str> {
+        self.plan.prepare.iter().find_map(|prepare| match prepare {
+            Prepare::EnableController { parent, .. } => Some(parent.as_str()),
+            _ => None,
+        })
+    }
+
+    /// What was switched on is switched off; then the group may hold this shell again.
+    fn hand_back(&self) -> String {
+        let mut text = String::new();
+        if let Some(parent) = self.handing() {
+            let control = quoted(&format!("{parent}/cgroup.subtree_control"));
+            let _written = writeln!(text, "    if [ -n \"$off\" ]; then echo \"$off\" > {control}; fi");
+        }
+        if let Some(parent) = self.left() {
+            let members = quoted(&format!("{parent}/cgroup.procs"));
+            let _written = writeln!(text, "    echo $$ > {members}\n    rmdir \"$leaf\"");
+        }
         text
     }
 
@@ -102,6 +138,7 @@ impl Script<'_> {
                  sleep 1\n    done"
             );
         }
+        text.push_str(&self.hand_back());
         if self.has_root() {
             text.push_str(
                 r#"    # Every mount vanished with its namespace; should one be left, removing files could reach the host's.
@@ -120,8 +157,15 @@ impl Script<'_> {
     fn prepare(&self, prepare: &Prepare) -> String {
         match prepare {
             Prepare::Rootfs(tools) => texts::rootfs(*tools),
+            Prepare::StepAside { .. } => "\n# A v2 group with processes of its own hands no controller on: this \
+                                          shell moves to a leaf.\nmkdir \"$leaf\"\necho $$ > \"$leaf/cgroup.procs\"\n"
+                .to_owned(),
             Prepare::EnableController { controller, parent } => {
-                format!("\necho +{controller} > {}\n", quoted(&format!("{parent}/cgroup.subtree_control")))
+                let control = quoted(&format!("{parent}/cgroup.subtree_control"));
+                format!(
+                    "\ncase \" $(cat {control}) \" in\n    *\" {controller} \"*) ;;\n    *) echo +{controller} > \
+                     {control}; off=\"$off -{controller}\" ;;\nesac\n"
+                )
             }
             Prepare::MakeGroup { version, parent } => {
                 format!("\nmkdir \"${}\"\n", self.group(*version, parent))

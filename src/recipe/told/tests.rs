@@ -9,12 +9,13 @@ fn machine(version: CgroupVersion, euid: u32) -> Machine {
             CgroupVersion::V1 => format!("/sys/fs/cgroup/{}", resource.controller()),
             CgroupVersion::V2 => "/sys/fs/cgroup".to_owned(),
         };
-        Some(Controller { version, parent })
+        Some(Controller { version, parent, inside: false })
     };
     let cgroups = Cgroups {
         memory: controller(Resource::Memory),
         pids: controller(Resource::Pids),
         cpu: controller(Resource::Cpu),
+        ..Cgroups::default()
     };
     Machine { kernel: "6.18.0".into(), euid, egid: euid, cgroups, memory_total: 4 << 30 }
 }
@@ -56,6 +57,26 @@ const RECIPES: &[&[&str]] = &[
     &["cgroup", "mount --bind -o ro /etc /mnt", "unshare --user"],
     &["cgroup memory.max=70G"],
 ];
+
+#[test]
+fn a_script_in_the_way_of_its_group_moves_to_a_leaf_and_back() {
+    let mut machine = machine(CgroupVersion::V2, 1000);
+    if let Some(memory) = &mut machine.cgroups.memory {
+        memory.inside = true;
+    }
+    let script = shell(&recipe(&["cgroup memory.max=7M"]), &command("true"), &machine);
+    let order = [
+        "leaf=/sys/fs/cgroup/leaf$$",
+        "echo \"$off\" > /sys/fs/cgroup/cgroup.subtree_control",
+        "echo $$ > /sys/fs/cgroup/cgroup.procs",
+        "rmdir \"$leaf\"",
+        "mkdir \"$leaf\"",
+        "echo $$ > \"$leaf/cgroup.procs\"",
+        "echo +memory > /sys/fs/cgroup/cgroup.subtree_control",
+    ];
+    let places: Vec<Option<usize>> = order.iter().map(|line| script.find(line)).collect();
+    assert!(places.iter().all(Option::is_some) && places.is_sorted(), "{script}");
+}
 
 #[test]
 fn a_shell_script_has_balanced_quotes_and_its_program_as_typed() {

@@ -1,0 +1,65 @@
+//! What a lab did on a machine: each line, the calls that were made, how it ended, what the checks saw. The prose of a lab
+//! is left out, since it is the same everywhere.
+
+use nix::errno::Errno;
+use serde_json::Value;
+
+use crate::guest::Told;
+use crate::report::{items, word};
+
+/// Each lab that the machine could run, and what it did.
+pub(crate) fn labs(told: &Told) -> Vec<(String, String)> {
+    let report = told.json("run");
+    let ran = items(&report["labs"]).filter(|lab| lab["verdict"] != "skip");
+    ran.map(|lab| (word(&lab["id"]).to_owned(), text(lab))).collect()
+}
+
+fn text(lab: &Value) -> String {
+    let mut text = String::new();
+    for line in items(&lab["start"]) {
+        told(line, &mut text);
+    }
+    for step in items(&lab["steps"]) {
+        text.push_str(&format!("\n== {}\n", word(&step["id"])));
+        for line in items(&step["lines"]) {
+            told(line, &mut text);
+        }
+        for check in items(&step["checks"]) {
+            let sign = if check["pass"] == true { "holds" } else { "does not hold" };
+            text.push_str(&format!("{sign}: {}: {}\n", word(&check["claim"]), word(&check["observed"])));
+        }
+    }
+    text
+}
+
+fn told(line: &Value, text: &mut String) {
+    text.push_str(&format!("> {}\n", word(&line["line"])));
+    calls(&line["composed"], text);
+    outcome(&line["outcome"], text);
+    if line["probe"].is_object() {
+        text.push_str(&format!("  probe: {}\n", word(&line["probe"]["command"])));
+        outcome(&line["probe"], text);
+    }
+}
+
+fn outcome(outcome: &Value, text: &mut String) {
+    if !outcome.is_object() {
+        return;
+    }
+    calls(outcome, text);
+    for limit in items(&outcome["limits"]) {
+        text.push_str(&format!("  {}: {}\n", word(&limit["file"]), word(&limit["value"])));
+    }
+    text.push_str(&format!("  end: {}\n", outcome["end"]));
+}
+
+fn calls(of: &Value, text: &mut String) {
+    for call in items(&of["calls"]) {
+        let result = match (&call["result"]["value"], call["result"]["errno"].as_i64()) {
+            (_, Some(errno)) => format!("{:?}", Errno::from_raw(errno as i32)),
+            (Value::String(name), _) => name.clone(),
+            (value, _) => value.to_string(),
+        };
+        text.push_str(&format!("  {}({}) = {result}\n", word(&call["name"]), word(&call["args"])));
+    }
+}

@@ -1,0 +1,135 @@
+//! The page of the book that tells what runs where, made of what the guests told, so that it cannot go stale.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::process::Command;
+
+use serde_json::Value;
+
+use crate::guest::Told;
+use crate::report::{items, word};
+use crate::scenario::Scenario;
+use crate::support::{self, LABS, repository};
+
+const HEAD: &str = "# Where it runs
+
+Every lab was run, with its checks, on each of these machines. They are real kernels under emulation, and the table is
+written by the tests that boot them (`tests/vm/`), so it cannot say what was not tried. `rlab doctor` tells the same
+about your machine.
+
+*runs*: every step passed. *in part*: the lab can be walked, and some of its steps cannot work. *cannot*: nothing that it
+is about works.
+
+";
+
+const END: &str = "
+## Why not, and what mends it
+
+";
+
+/// How the row of the machine that runs the tests begins.
+const HERE: &str = "the machine of the tests";
+
+/// One machine: its name for people, and what it said.
+pub(crate) struct Row {
+    label: String,
+    verdicts: Vec<&'static str>,
+    why: Vec<(String, String)>,
+}
+
+impl Row {
+    /// Of a guest.
+    pub(crate) fn of(scenario: &Scenario, told: &Told) -> Self {
+        let label = format!("{} (Linux {})", scenario.title, scenario.series);
+        Self::new(label, &told.json("doctor"), &told.json("run"))
+    }
+
+    /// Of this machine; `None` where it cannot say.
+    pub(crate) fn here() -> Option<Self> {
+        let json = |words: &[&str]| -> Option<Value> {
+            serde_json::from_str(&support::stdout(&support::run(words))).ok()
+        };
+        let (doctor, run) =
+            (json(&["doctor", "--format", "json"])?, json(&["run", "--all", "--format", "json"])?);
+        let kernel = word(&doctor["machine"]["kernel"]);
+        let series: Vec<&str> = kernel.split(['.', '-']).take(2).collect();
+        let groups = match doctor["machine"]["cgroups"]["memory"]["version"].as_str() {
+            Some(version) => format!("memory on cgroup {version}"),
+            None => "no memory controller".to_owned(),
+        };
+        let who = if doctor["machine"]["euid"] == 0 { "root" } else { "a user" };
+        let label = format!("{HERE}: {who}, {groups} (Linux {})", series.join("."));
+        Some(Self::new(label, &doctor, &run))
+    }
+
+    fn new(label: String, doctor: &Value, run: &Value) -> Self {
+        let verdicts = LABS.into_iter().map(|lab| verdict(lab, doctor, run)).collect();
+        let lacking = items(&doctor["needs"]).filter(|need| need["verdict"] != "yes");
+        let mut why: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for need in lacking {
+            let reason = crate::report::without_names(word(&need["reason"]));
+            let hint = need["hint"].as_str().map_or(String::new(), |hint| format!(" **Mend:** {hint}."));
+            why.entry(format!("{reason}.{hint}")).or_default().push(format!("`{}`", word(&need["need"])));
+        }
+        Self { label, verdicts, why: why.into_iter().map(|(why, needs)| (needs.join(", "), why)).collect() }
+    }
+
+    fn line(&self) -> String {
+        format!("| {} | {} |", self.label, self.verdicts.join(" | "))
+    }
+}
+
+/// What the doctor promises, which must be what the run came to: a lab that it calls whole passes, and every other one
+/// is left out, with the reason, instead of failing.
+fn verdict(lab: &str, doctor: &Value, run: &Value) -> &'static str {
+    let of = |report: &Value| {
+        let found = items(&report["labs"]).find(|known| known["id"] == lab);
+        found.map_or_else(String::new, |known| word(&known["verdict"]).to_owned())
+    };
+    match (of(doctor).as_str(), of(run).as_str()) {
+        ("runs", "pass") => "runs",
+        ("in part", "skip") => "in part",
+        ("cannot", "skip") => "cannot",
+        (promised, came) => panic!("{lab}: `rlab doctor` says {promised}, `rlab run` {came}"),
+    }
+}
+
+/// The page.
+fn text(rows: &[Row]) -> String {
+    let mut text = HEAD.to_owned();
+    let labs: Vec<String> = LABS.iter().map(|lab| format!("`{lab}`")).collect();
+    writeln!(text, "| machine | {} |\n|---|{}", labs.join(" | "), "---|".repeat(LABS.len())).unwrap();
+    for row in rows {
+        writeln!(text, "{}", row.line()).unwrap();
+    }
+    text.push_str(END);
+    for row in rows.iter().filter(|row| !row.why.is_empty()) {
+        writeln!(text, "**{}**\n", row.label).unwrap();
+        for (needs, why) in &row.why {
+            writeln!(text, "- {needs}: {why}").unwrap();
+        }
+        text.push('\n');
+    }
+    text.trim_end().to_owned() + "\n"
+}
+
+/// Compares the page with the one in the book; leaves a new one beside it where they differ. The row of the machine that
+/// runs the tests is compared only on a machine like the one that wrote it.
+pub(crate) fn compare(mut rows: Vec<Row>, here: Option<Row>) {
+    let path = repository().join("book/src/environments.md");
+    let new = path.with_extension("md.new");
+    let mut known = std::fs::read_to_string(&path).unwrap_or_default();
+    match here {
+        Some(here) if known.contains(&here.label) || !known.contains(HERE) => rows.push(here),
+        _ => known = known.split_inclusive('\n').filter(|line| !line.contains(HERE)).collect(),
+    }
+    let page = text(&rows);
+    if known == page {
+        let _ = std::fs::remove_file(&new);
+        return;
+    }
+    std::fs::write(&new, &page).unwrap();
+    let diff = Command::new("diff").arg("-u").arg(&path).arg(&new).output();
+    let diff = diff.map(|output| support::stdout(&output)).unwrap_or_default();
+    panic!("the page of the book differs: review {} and move it in place\n{diff}", new.display());
+}
