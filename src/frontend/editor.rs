@@ -116,13 +116,20 @@ impl LineEditor {
         };
         let noted = self.guide().map(|guide| (guide.too_long.take(), guide.last.take()));
         let (too_long, last) = noted.unwrap_or_default();
+        if too_long {
+            // However it ended: Enter may have come before the editor had nothing more to read.
+            keys::wait(true);
+        }
         match line {
+            Ok(_) if too_long => {
+                keys::discard();
+                Ok(Read::TooLong)
+            }
             Ok(text) => Ok(Read::Line(text)),
             // Ctrl-C takes the line back, as in a shell.
             Err(ReadlineError::Interrupted | ReadlineError::Signal(_)) => Ok(Read::Cleared),
             Err(ReadlineError::Eof) => Ok(Read::End),
             Err(_) if too_long => {
-                keys::wait(true);
                 keys::discard();
                 Ok(Read::TooLong)
             }
