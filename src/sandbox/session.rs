@@ -14,7 +14,7 @@ use crate::recipe::outcome::{
     Call, Composed, End, HostState, Job, LimitSeen, Map, Outcome, Peek, Place, Seen, Work,
 };
 use crate::recipe::plan::{Plan, RootPlace};
-use crate::sandbox::caps::{Bound, Caps};
+use crate::sandbox::caps::{self, Bound, Caps};
 use crate::sandbox::collect::Look;
 use crate::sandbox::jobs::{self, Jobs};
 use crate::sandbox::keeper::Keeper;
@@ -169,7 +169,9 @@ impl Sandbox {
         let Some(asked) = recipe.group() else { return Vec::new() };
         let is_asked = |seen: &LimitSeen| asked.iter().any(|limit| limit.resource == seen.resource);
         let all = self.standing.group.now(self.machine()).into_iter().flat_map(|group| group.limits);
-        all.filter(|seen| seen.number.is_some() || is_asked(seen)).collect()
+        // On v2 the group that caps is the recipe's too, and the cap is no ingredient.
+        let is_cap = |seen: &LimitSeen| seen.resource == Resource::Pids && seen.number == Some(caps::PROCESSES);
+        all.filter(|seen| is_asked(seen) || (seen.number.is_some() && !is_cap(seen))).collect()
     }
 
     /// Runs a program inside, in a fresh process under the recipe.
