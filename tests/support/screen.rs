@@ -76,11 +76,14 @@ impl Screen {
             let shown = self.window.shown();
             (self.pressed, self.from) = (shown.bytes.len(), shown.picture.cursor().0);
         }
-        let until = Instant::now() + PATIENCE;
+        let mut until = Instant::now() + PATIENCE;
         let mut rest = keys;
         while !rest.is_empty() {
             match self.window.keys().write(rest) {
-                Ok(written) => rest = &rest[written..],
+                Ok(written) => {
+                    rest = &rest[written..];
+                    until = Instant::now() + PATIENCE;
+                }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
                     self.insist(until, "the program takes no keys");
                     let mut fds = [PollFd::new(self.window.keys().as_fd(), PollFlags::POLLOUT)];
