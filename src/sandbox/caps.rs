@@ -156,7 +156,7 @@ impl Own {
         let parent = Path::new(&controller.parent);
         let unified = controller.version == CgroupVersion::V2;
         let _lock = if unified { cgroup::lock(parent) } else { None };
-        if unified {
+        if unified && handing::may_switch_on(parent) {
             // Where it is refused, the new group has no `pids.max`, which is found below.
             let _ = handing::switch_on(parent, "pids", &mut Vec::new());
         }

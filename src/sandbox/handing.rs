@@ -29,6 +29,13 @@ pub(super) fn switch_on(parent: &Path, controller: &str, calls: &mut Vec<Call>) 
     Ok(())
 }
 
+/// Whether a threaded controller (`pids`, `cpu`) can be switched on without harm. In a group with processes of its own
+/// the kernel allows it and turns the group into one in which nothing can be started; only the top group may have both,
+/// and it is known by having no `cgroup.type`.
+pub(super) fn may_switch_on(parent: &Path) -> bool {
+    !parent.join("cgroup.type").exists() || cgroup::members(parent).is_ok_and(|members| members.is_empty())
+}
+
 /// Switches off what rlabs had switched on, unless one still has a group there.
 pub(super) fn switch_off(parent: &Path, calls: &mut Vec<Call>) {
     if cgroup::noted(parent).is_empty() {
