@@ -170,7 +170,8 @@ impl Sandbox {
         let is_asked = |seen: &LimitSeen| asked.iter().any(|limit| limit.resource == seen.resource);
         let all = self.standing.group.now(self.machine()).into_iter().flat_map(|group| group.limits);
         // On v2 the group that caps is the recipe's too, and the cap is no ingredient.
-        let is_cap = |seen: &LimitSeen| seen.resource == Resource::Pids && seen.number == Some(caps::PROCESSES);
+        let is_cap =
+            |seen: &LimitSeen| seen.resource == Resource::Pids && seen.number == Some(caps::PROCESSES);
         all.filter(|seen| is_asked(seen) || (seen.number.is_some() && !is_cap(seen))).collect()
     }
 

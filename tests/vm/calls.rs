@@ -54,12 +54,22 @@ fn outcome(outcome: &Value, text: &mut String) {
 }
 
 fn calls(of: &Value, text: &mut String) {
+    let mut file = String::new();
     for call in items(&of["calls"]) {
+        let args = word(&call["args"]);
+        if word(&call["name"]) == "openat" {
+            file = args.to_owned();
+        }
+        // A helper of rlab's that is moved: nobody has told its number before, so nothing masks it.
+        if file.contains("cgroup.procs") && word(&call["name"]) == "write" && !args.contains("\"0\"") {
+            text.push_str("  write(<fd>, <pid of a helper>)\n");
+            continue;
+        }
         let result = match (&call["result"]["value"], call["result"]["errno"].as_i64()) {
             (_, Some(errno)) => format!("{:?}", Errno::from_raw(errno as i32)),
             (Value::String(name), _) => name.clone(),
             (value, _) => value.to_string(),
         };
-        text.push_str(&format!("  {}({}) = {result}\n", word(&call["name"]), word(&call["args"])));
+        text.push_str(&format!("  {}({}) = {result}\n", word(&call["name"]), args));
     }
 }
