@@ -240,6 +240,12 @@ impl Plan {
     }
 }
 
+/// Whether rlab adds a user namespace that the recipe does not ask for, since who is not root could not do the rest.
+pub fn adds_user_namespace(recipe: &Recipe, machine: &Machine) -> bool {
+    let own = Namespace::User;
+    effective(recipe, machine, RootPlace::Directory).contains(&own) && !recipe.namespaces().contains(&own)
+}
+
 /// The namespaces asked for, and those that the rest cannot do without.
 fn effective(recipe: &Recipe, machine: &Machine, place: RootPlace) -> BTreeSet<Namespace> {
     let mut namespaces = recipe.namespaces();

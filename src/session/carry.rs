@@ -6,7 +6,7 @@ use crate::error::{Result, Trouble};
 use crate::recipe::compose::{Recipe, RootChange};
 use crate::recipe::line::{Command, Line};
 use crate::recipe::outcome::{CallResult, End, Outcome};
-use crate::recipe::plan::{Plan, Prepare, RootPlace};
+use crate::recipe::plan::{Plan, Prepare, RootPlace, adds_user_namespace};
 use crate::session::decode::Decoder;
 use crate::session::event::Event;
 use crate::session::stage::Stage;
@@ -89,6 +89,7 @@ impl Walk {
             Err(trouble) => return Err(self.undo(trouble, stage)),
         }
         let old = std::mem::replace(&mut self.recipe, next);
+        self.tell_ids(&old, stage);
         if !self.probe_line().is_some_and(|probe| seen_by(probe, &old, &self.recipe, stage.world)) {
             return Ok(());
         }
@@ -112,6 +113,21 @@ impl Walk {
                 Err(self.undo(trouble, stage))
             }
         }
+    }
+
+    /// Who is not root is told once, when it begins, what makes the rest possible and what the id maps mean.
+    fn tell_ids(&self, old: &Recipe, stage: &mut Stage<'_>) {
+        let machine = stage.world.machine();
+        if adds_user_namespace(old, machine) || !adds_user_namespace(&self.recipe, machine) {
+            return;
+        }
+        let (uid, gid) = (machine.euid, machine.egid);
+        stage.note(format!(
+            "you are not root, so rlab adds a user namespace, in which an ordinary user may do the rest. `0 {uid} 1` in \
+             its uid_map says that user 0 inside is user {uid} on the host, and nobody else has a number there; \
+             `0 {gid} 1` in gid_map says the same of the groups. `cat /proc/self/uid_map` shows it from inside where \
+             there is a /proc"
+        ));
     }
 
     /// The host is brought back to the recipe; what went wrong on the way back is told too.

@@ -33,7 +33,8 @@ pub struct Fake {
     pub jobs: Vec<Job>,
     /// The host.
     pub host: HostState,
-    machine: Machine,
+    /// The facts about its machine.
+    pub machine: Machine,
     next_pid: i32,
 }
 

@@ -18,6 +18,29 @@ fn an_ingredient_shows_before_and_after_and_completes_the_step() {
 }
 
 #[test]
+fn who_is_not_root_is_told_once_what_the_id_maps_mean() {
+    let mut learner = Learner::playing();
+    (learner.world.machine.euid, learner.world.machine.egid) = (1000, 1001);
+    let notes = |events: &[Event]| -> Vec<String> {
+        let notes = events.iter().filter_map(|event| match event {
+            Event::Note(note) if note.contains("uid_map") => Some(note.clone()),
+            _ => None,
+        });
+        notes.collect()
+    };
+    assert_eq!(notes(&learner.types("rootfs")), [""; 0], "a directory needs no namespace");
+    let told = notes(&learner.types("chroot"));
+    assert!(told.len() == 1 && told[0].contains("`0 1000 1`") && told[0].contains("`0 1001 1`"), "{told:?}");
+    assert_eq!(notes(&learner.types("unshare --pid")), [""; 0], "told already");
+    let mut root = Learner::playing();
+    assert_eq!(notes(&root.types("unshare --pid")), [""; 0]);
+    // One that was asked for is the learner's own.
+    let mut asking = Learner::playing();
+    asking.world.machine.euid = 1000;
+    assert_eq!(notes(&asking.types("unshare --user")), [""; 0]);
+}
+
+#[test]
 fn an_ingredient_that_no_program_could_notice_runs_no_probe() {
     let mut learner = Learner::at("one");
     assert_eq!(kinds(&learner.types("rootfs host")), ["Composed", "BeforeAfter"], "it is the root");

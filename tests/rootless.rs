@@ -1,0 +1,165 @@
+//! An ordinary user walks the labs: all that a user namespace allows works, and what needs a control group works where
+//! one is delegated. The user is a number that the test chose; it has no entry in the list of users.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test ends where something is not as it must be")]
+
+mod support;
+
+use std::os::unix::fs::chown;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use support::{LABS, alone, has, others, status, stderr, stdout};
+
+const USER: u32 = 65_531;
+
+/// A user with a home, and the program where that user may run it.
+struct User {
+    home: tempfile::TempDir,
+}
+
+impl User {
+    fn new() -> Self {
+        let home = tempfile::tempdir().unwrap();
+        chown(home.path(), Some(USER), Some(USER)).unwrap();
+        std::fs::copy(env!("CARGO_BIN_EXE_rlab"), home.path().join("rlab")).unwrap();
+        Self { home }
+    }
+
+    /// Runs rlab as this user; `before` is done as root, in the process that becomes rlab.
+    fn rlab(&self, before: &str, words: &[&str]) -> Output {
+        let home = self.home.path();
+        let script = format!(
+            "{before} exec setpriv --reuid={USER} --regid={USER} --clear-groups \"$HOME/rlab\" \"$@\""
+        );
+        Command::new("sh")
+            .args(["-c", &script, "sh"])
+            .args(words)
+            .env("HOME", home)
+            .env("XDG_STATE_HOME", home.join("state"))
+            .env("TMPDIR", home)
+            .env("NO_COLOR", "1")
+            .current_dir("/")
+            .output()
+            .unwrap()
+    }
+
+    fn leaves_nothing(&self) {
+        assert_eq!(others(), Vec::<String>::new());
+        let names = std::fs::read_dir(self.home.path()).unwrap().flatten().map(|entry| entry.file_name());
+        let left: Vec<_> = names.filter(|name| name.to_string_lossy().starts_with("rlab.")).collect();
+        assert!(left.is_empty(), "{left:?}");
+    }
+}
+
+fn told(output: &Output) -> String {
+    format!("{}\n{}", stdout(output), stderr(output))
+}
+
+#[test]
+fn what_a_user_namespace_allows_works_and_the_id_maps_are_told() {
+    if !alone("what_a_user_namespace_allows_works_and_the_id_maps_are_told") || !has("setpriv") {
+        return;
+    }
+    let user = User::new();
+    for lab in ["chroot", "pid-namespace"] {
+        let output = user.rlab("", &["run", lab, "--strict"]);
+        assert_eq!(status(&output), 0, "{lab}: {}", told(&output));
+    }
+    // Every namespace, a root, a proc, a host name, and what the kernel says of the ids.
+    let lines = [
+        "rootfs",
+        "unshare --pid --mount --uts --ipc --net --cgroup --mount-proc",
+        "hostname inside",
+        "pivot_root",
+    ];
+    let with: Vec<String> = lines.iter().map(|line| format!("--with={line}")).collect();
+    let mut words: Vec<&str> = vec!["exec"];
+    words.extend(with.iter().map(String::as_str));
+    words.extend(["--", "sh", "-c", "id -u; hostname; echo $$; cat /proc/self/uid_map /proc/self/gid_map"]);
+    let output = user.rlab("", &words);
+    let seen: Vec<String> = stdout(&output).split_whitespace().map(str::to_owned).collect();
+    let map = ["0".to_owned(), USER.to_string(), "1".to_owned()];
+    assert_eq!(
+        seen,
+        [&["0".to_owned(), "inside".to_owned(), "1".to_owned()][..], &map, &map].concat(),
+        "{}",
+        told(&output)
+    );
+    user.leaves_nothing();
+}
+
+#[test]
+fn without_a_delegated_group_a_memory_lab_is_not_run_and_the_way_is_told() {
+    if !alone("without_a_delegated_group_a_memory_lab_is_not_run_and_the_way_is_told") || !has("setpriv") {
+        return;
+    }
+    let user = User::new();
+    for words in [&["run", "memory-cgroup"][..], &["run", "container"], &["run", "--all", "--strict"]] {
+        let output = user.rlab("", words);
+        assert_eq!(status(&output), 3, "{words:?}: {}", told(&output));
+        // The line is folded to the width of the terminal.
+        let folded = told(&output).split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(folded.contains("systemd-run --user --scope -p Delegate=yes rlab"), "{folded}");
+    }
+    assert_eq!(status(&user.rlab("", &["run", "--all"])), 0, "skipped, and told so");
+    user.leaves_nothing();
+}
+
+/// Groups handed over to the user, removed when it is dropped.
+struct Delegated(Vec<PathBuf>);
+
+impl Delegated {
+    /// One in each v1 hierarchy that rlab uses; `None` where memory is not driven by v1 or not for us to give.
+    fn new() -> Option<Self> {
+        let mounts = std::fs::read_to_string("/proc/self/mountinfo").unwrap();
+        let of = |controller: &str| -> Option<PathBuf> {
+            let line = mounts.lines().find(|line| {
+                let (_, back) = line.split_once(" - cgroup ").unwrap_or_default();
+                back.split([',', ' ']).any(|word| word == controller)
+            })?;
+            Some(Path::new(line.split(' ').nth(4)?).join(format!("rlab-test-{}", std::process::id())))
+        };
+        let mut made = Self(Vec::new());
+        for path in ["memory", "pids", "cpu"].map(of) {
+            let path = path?;
+            std::fs::create_dir(&path).ok()?;
+            made.0.push(path.clone());
+            chown(&path, Some(USER), Some(USER)).unwrap();
+            for file in ["tasks", "cgroup.procs"] {
+                chown(path.join(file), Some(USER), Some(USER)).unwrap();
+            }
+        }
+        Some(made)
+    }
+}
+
+impl Drop for Delegated {
+    fn drop(&mut self) {
+        for path in &self.0 {
+            let _ = std::fs::remove_dir(path);
+        }
+    }
+}
+
+#[test]
+fn in_a_delegated_group_every_lab_runs() {
+    if !alone("in_a_delegated_group_every_lab_runs") || !has("setpriv") {
+        return;
+    }
+    let Some(groups) = Delegated::new() else {
+        // The kernel matrix does the same on v2.
+        return support::skip("no v1 hierarchy of memory, pids and cpu in which a group can be delegated");
+    };
+    let user = User::new();
+    let join: String =
+        groups.0.iter().map(|path| format!("echo 0 > {}/cgroup.procs && ", path.display())).collect();
+    for lab in LABS {
+        let output = user.rlab(&join, &["run", lab, "--strict"]);
+        assert_eq!(status(&output), 0, "{lab}: {}", told(&output));
+    }
+    user.leaves_nothing();
+    for path in &groups.0 {
+        std::fs::remove_dir(path).unwrap_or_else(|error| panic!("{} is not empty: {error}", path.display()));
+    }
+}
