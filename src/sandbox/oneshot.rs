@@ -103,7 +103,9 @@ pub fn run(recipe: &Recipe, command: &Command, before: Option<Before<'_>>) -> Re
                 explain(&mut calls);
                 before(&calls);
             }
-            // What a killed rlab left is collected while the program runs, so that nobody waits for it.
+            // What a killed rlab left is collected while the program runs, so that nobody waits for it. A new process
+            // begins on the processor of its parent: it goes first.
+            let _ = nix::sched::sched_yield();
             collect(&machine, Look::AtTraces);
             let end = process.wait_or_pass_on(interrupts.as_mut())?;
             if straight {

@@ -43,6 +43,10 @@ pub const CAPS: &str = ".caps";
 /// Whether a name is one of ours and its owner no longer lives. A name of another PID namespace is nobody's business
 /// here, unless that namespace has ended, which shows only where every process can be seen.
 pub fn is_dead(name: &str) -> bool {
+    // Most names in a directory for temporary files are nobody's: no question to the kernel for each of them.
+    if !name.starts_with("rlab.") {
+        return false;
+    }
     let suffix = namespace_suffix();
     owner_is_dead(name, &suffix) || (suffix.is_empty() && namespace_of(name).is_some_and(has_ended))
 }
