@@ -79,7 +79,7 @@ pub(super) const ROWS: &[Row] = &[
         "group-not-yours",
         MAKE,
         EACCES,
-        &["/rlab.", "0777"],
+        &["/rlab.", ", 0777"],
         "this user may not make a group there",
         "run rlab as root, or inside a delegated tree: `systemd-run --user --scope -p Delegate=yes rlab`",
     ),

@@ -117,6 +117,14 @@ fn a_refused_write_is_known_by_the_file_it_went_to() {
 }
 
 #[test]
+fn the_digits_of_a_name_are_not_taken_for_a_mode() {
+    // A group is named after the time at which its owner began, which can be any number.
+    let made = |args: &str| meaning("mkdir", args, Errno::EROFS as i32, &Context::default()).unwrap().entry;
+    assert_eq!(made("\"/sys/fs/cgroup/memory/rlab.20939.1070040\", 0777"), "group-read-only");
+    assert_eq!(made("\"/tmp/rlab.20939.1077740\", 0700"), "work-read-only");
+}
+
+#[test]
 fn a_mistyped_word_is_recognised() {
     let mend = |name: &str| {
         let args = format!("\"{name}\", [\"{name}\", \"-p\"], …");
