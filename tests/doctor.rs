@@ -2,8 +2,6 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test ends where something is not as it must be")]
 
-#[path = "errno/seccomp.rs"]
-mod seccomp;
 mod support;
 
 use std::os::unix::fs::PermissionsExt;
@@ -12,7 +10,7 @@ use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 
-use support::{has, is_root, skip, stderr, stdout};
+use support::{has, is_root, seccomp, skip, stderr, stdout};
 
 /// What doctor said in one place.
 struct Said {
@@ -27,8 +25,9 @@ fn doctor(script: &str) -> Said {
     std::fs::set_permissions(home.path(), PermissionsExt::from_mode(0o755)).unwrap();
     let program = home.path().join("rlab");
     std::fs::copy(env!("CARGO_BIN_EXE_rlab"), &program).unwrap();
-    let filter = seccomp::refusing(libc::SYS_clone3, libc::ENOSYS);
-    std::fs::write(home.path().join("filter"), filter).unwrap();
+    let hidden = seccomp::refusing(libc::SYS_clone3, libc::ENOSYS);
+    std::fs::write(home.path().join("clone3-enosys"), hidden).unwrap();
+    std::fs::write(home.path().join("no-namespaces"), seccomp::forbidding_namespaces()).unwrap();
     let work = home.path().join("work");
     std::fs::create_dir(&work).unwrap();
     std::fs::set_permissions(&work, PermissionsExt::from_mode(0o1777)).unwrap();
@@ -193,14 +192,29 @@ fn an_ordinary_user_lacks_the_groups_alone() {
 }
 
 #[test]
-fn a_filter_that_hides_clone3_takes_everything() {
+fn a_filter_that_hides_clone3_takes_nothing() {
     if !can_make_places() {
         return;
     }
-    let said = doctor("exec bwrap --dev-bind / / --cap-add ALL --seccomp 9 $DOCTOR 9<$HERE/filter");
-    assert_eq!(said.lacks().len(), 14);
-    assert!(said.lacks().into_iter().all(|(_, entry)| entry == "clone3-missing"));
+    let said = doctor("exec bwrap --dev-bind / / --cap-add ALL --seccomp 9 $DOCTOR 9<$HERE/clone3-enosys");
+    assert_eq!(said.lacks(), []);
     assert!(said.names().contains(&"seccomp"));
+}
+
+#[test]
+fn a_filter_that_forbids_namespaces_takes_what_needs_one() {
+    if !can_make_places() {
+        return;
+    }
+    let said = doctor("exec bwrap --dev-bind / / --cap-add ALL --seccomp 9 $DOCTOR 9<$HERE/no-namespaces");
+    assert!(said.lacks().into_iter().all(|(_, entry)| entry == "clone-filtered"), "{:?}", said.lacks());
+    let lacks: Vec<&str> = said.lacks().into_iter().map(|(need, _)| need).collect();
+    assert!(
+        ["pid-namespace", "user-namespace", "pivot-root"].iter().all(|need| lacks.contains(need)),
+        "{lacks:?}"
+    );
+    assert!(!["chroot", "memory-cgroup"].iter().any(|need| lacks.contains(need)), "{lacks:?}");
+    assert_eq!(said.lab("memory-cgroup"), "runs");
 }
 
 #[test]

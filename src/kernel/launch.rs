@@ -9,6 +9,9 @@
 //!
 //! The child is a copy of a process that may have other threads, so only async-signal-safe things are allowed here
 //! (signal-safety(7)); that is why this is not ordinary Rust.
+//!
+//! Where there is no clone3 (ENOSYS: the seccomp filter of Docker hides it, since a filter cannot look at its flags),
+//! the older clone(2) does the same, but for the group: the child has to join that one itself.
 
 #![allow(
     unsafe_code,
@@ -19,6 +22,7 @@ use std::ffi::{CStr, c_char, c_long};
 use std::fs::File;
 use std::io::{Read, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
@@ -46,12 +50,42 @@ pub struct Program {
     pub after: Vec<Syscall>,
 }
 
+/// The call by which a child is born.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Way {
+    /// clone3(2).
+    #[default]
+    Clone3,
+    /// clone(2), where the other is missing.
+    Clone,
+}
+
+/// Whether a launch of this process has found that there is no clone3.
+static NO_CLONE3: AtomicBool = AtomicBool::new(false);
+
+impl Way {
+    /// The one that works, as far as is known.
+    pub fn known() -> Self {
+        if NO_CLONE3.load(Ordering::Relaxed) { Self::Clone } else { Self::Clone3 }
+    }
+
+    /// The name of the call.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Clone3 => "clone3",
+            Self::Clone => "clone",
+        }
+    }
+}
+
 /// How the child is born.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Birth<'a> {
     /// `CLONE_NEW…` flags.
     pub namespaces: u64,
-    /// A v2 group's directory to be born in.
+    /// By which call.
+    pub way: Way,
+    /// A v2 group's directory to be born in; only clone3 can.
     pub group: Option<BorrowedFd<'a>>,
     /// Whether the gate stands open: the program starts as soon as it is prepared.
     pub open_gate: bool,
@@ -201,8 +235,8 @@ impl Child {
 /// Clones a child and has it carry the program out.
 ///
 /// # Errors
-/// The errno of clone3(2) or of pipe2(2): EPERM without the right to a namespace, ENOSPC at the limit of nested
-/// namespaces, EAGAIN or ENOMEM at a limit of processes.
+/// The errno of clone3(2), clone(2) or pipe2(2): EPERM without the right to a namespace, ENOSPC at the limit of nested
+/// namespaces, EAGAIN or ENOMEM at a limit of processes, ENOSYS where there is no clone3.
 pub fn launch(program: &Program, birth: Birth<'_>) -> nix::Result<Child> {
     const CLONE_INTO_CGROUP: u64 = 0x2_0000_0000;
     let (reports, child_reports) = nix::unistd::pipe2(OFlag::O_CLOEXEC)?;
@@ -231,11 +265,7 @@ pub fn launch(program: &Program, birth: Birth<'_>) -> nix::Result<Child> {
         gate: child_gate.as_raw_fd(),
         parent_gate: gate.as_raw_fd(),
     };
-    // SAFETY: `args` is a valid clone_args of the size given, with pointers into this frame. Without CLONE_VM the
-    // child has its own copy of all memory, so both may return from here.
-    let answer =
-        unsafe { libc::syscall(libc::SYS_clone3, std::ptr::from_ref(&args), size_of::<CloneArgs>()) };
-    match answer {
+    match born(&args, birth.way) {
         0 => child(program, own),
         pid if pid > 0 => Ok(Child {
             pid: pid as i32,
@@ -246,20 +276,42 @@ pub fn launch(program: &Program, birth: Birth<'_>) -> nix::Result<Child> {
             ready: Some(ready),
             gate,
         }),
-        _ => Err(Errno::last()),
+        _ => {
+            let errno = Errno::last();
+            if birth.way == Way::Clone3 && errno == Errno::ENOSYS {
+                NO_CLONE3.store(true, Ordering::Relaxed);
+            }
+            Err(errno)
+        }
+    }
+}
+
+/// clone3(2), or clone(2) with the same flags: 0 in the child, its PID in the parent, -1 with errno set.
+fn born(args: &CloneArgs, way: Way) -> c_long {
+    match way {
+        // SAFETY: `args` is a valid clone_args of the size given, with pointers into the caller's frame. Without CLONE_VM
+        // the child has its own copy of all memory, so both may return from here.
+        Way::Clone3 => unsafe {
+            libc::syscall(libc::SYS_clone3, std::ptr::from_ref(args), size_of::<CloneArgs>())
+        },
+        // The signal is in the low byte of the flags, and the pidfd comes in the third argument.
+        Way::Clone => raw(
+            libc::SYS_clone,
+            [(args.flags | args.exit_signal) as c_long, 0, args.pidfd as c_long, 0, 0, 0],
+        ),
     }
 }
 
 /// Clones a helper of rlab's own: no container, nothing is reported, and it waits at no gate.
 ///
 /// # Errors
-/// The errno of clone3(2): EAGAIN or ENOMEM at a limit of processes.
+/// The errno of clone3(2), or of clone(2) where there is none: EAGAIN or ENOMEM at a limit of processes.
 pub fn helper(program: &Program) -> nix::Result<Pid> {
     let args = CloneArgs { exit_signal: libc::SIGCHLD as u64, ..CloneArgs::default() };
-    // SAFETY: `args` is a valid clone_args of the size given. Without CLONE_VM the child has its own copy of all
-    // memory, so both may return from here.
-    let answer =
-        unsafe { libc::syscall(libc::SYS_clone3, std::ptr::from_ref(&args), size_of::<CloneArgs>()) };
+    let mut answer = born(&args, Way::known());
+    if answer == -1 && Errno::last() == Errno::ENOSYS {
+        answer = born(&args, Way::Clone);
+    }
     if answer == 0 {
         let mut slots = [-1_i64; SLOTS];
         for (index, call) in program.before.iter().enumerate() {
@@ -397,7 +449,8 @@ fn report(pipe: i32, index: u32, errno: i32, value: i64) {
 fn raw(number: c_long, arguments: [c_long; ARGUMENTS]) -> c_long {
     let [a, b, c, d, e, f] = arguments;
     // SAFETY: every number and its arguments come from the constructors in `call` or from this file. Pointers lead
-    // to memory that the `Program` or the caller's frame owns and that lives longer than the call.
+    // to memory that the `Program` or the caller's frame owns and that lives longer than the call. The only call that
+    // makes a process is clone in `born`, without CLONE_VM: the child has its own copy of all memory.
     unsafe { libc::syscall(number, a, b, c, d, e, f) }
 }
 

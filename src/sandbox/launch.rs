@@ -1,9 +1,8 @@
-//! A process is born, watched, and its end told.
+//! From a plan to a running process: prepared, born, watched, and its end told.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::Read;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -16,17 +15,17 @@ use nix::unistd::Pid;
 
 use crate::error::{Result, Trouble};
 use crate::kernel::call::SLOTS;
-use crate::kernel::launch::{self, Birth, Child, Program, Report, Stand};
+use crate::kernel::launch::{self, Child, Program, Report, Stand};
 use crate::kernel::proc;
 use crate::kernel::signals::Interrupts;
-use crate::recipe::ingredient::{Namespace, Resource};
+use crate::recipe::ingredient::Namespace;
 use crate::recipe::machine::Machine;
 use crate::recipe::outcome::{Call, CallResult, Capped, End, OUTPUT_LIMIT, Seen};
 use crate::recipe::plan::{Op, Plan, Prepare};
 use crate::sandbox::caps::LineWatch;
 use crate::sandbox::group::Group;
 use crate::sandbox::program::{self, Ground};
-use crate::sandbox::{mark, observe, sweep, teach};
+use crate::sandbox::{birth, mark, observe, sweep};
 
 /// What a process is launched on.
 #[derive(Debug)]
@@ -75,7 +74,7 @@ pub fn launch(plan: &Plan, mut base: Base<'_>) -> Result<Launched> {
     let mut keep: Vec<OwnedFd> = Vec::new();
     for op in &plan.child {
         if let Op::JoinGroup(controller) = op {
-            let fd = open_tasks(controller, &base, &mut calls)?;
+            let fd = birth::open_tasks(controller, &base, &mut calls)?;
             base.ground.tasks.push((controller, fd.as_raw_fd()));
             keep.push(fd);
         }
@@ -90,21 +89,12 @@ pub fn launch(plan: &Plan, mut base: Base<'_>) -> Result<Launched> {
         base.ground.detached_proc = Some(fd.as_raw_fd());
         keep.push(fd);
     }
-    let unified = if plan.clone.into_cgroup { base.group.unified() } else { None };
-    let unified = unified.map(|path| open_group(path, &calls)).transpose()?;
-    let prepared = program::compile(plan, &mut base.ground);
-    let namespaces = plan.clone.namespaces.iter().fold(0, |flags, kind| flags | clone_flag(*kind));
+    let mut prepared = program::compile(plan, &mut base.ground);
     let open_gate = base.ground.straight;
-    let birth = Birth { namespaces, group: unified.as_ref().map(AsFd::as_fd), open_gate };
-    let args = birth_text(plan);
-    let mut child = match launch::launch(&prepared, birth) {
+    let mut child = match birth::born(plan, &base, &mut prepared, &mut calls)? {
         Ok(child) => child,
-        Err(errno) => {
-            calls.push(told_call("clone3", args, Err(errno as i32)));
-            return Ok(Launched { calls, process: None, refused: Some(errno as i32) });
-        }
+        Err(errno) => return Ok(Launched { calls, process: None, refused: Some(errno as i32) }),
     };
-    calls.push(told_call("clone3", args, Ok(child.pid.into())));
     let mut reports = Vec::new();
     let at_gate = !open_gate && child.reports(&mut reports).map_err(unreadable)? == Stand::AtGate;
     let mut process = Process {
@@ -126,53 +116,7 @@ fn unreadable(error: std::io::Error) -> Trouble {
     Trouble::sandbox("cannot read what the new process reports").because(error)
 }
 
-fn open_tasks(controller: &str, base: &Base<'_>, calls: &mut Vec<Call>) -> Result<OwnedFd> {
-    let resource = Resource::ALL.into_iter().find(|resource| resource.controller() == controller);
-    let directory = resource.and_then(|resource| base.group.directory(resource, base.machine));
-    let path = directory.unwrap_or_default().join("tasks");
-    let opened = OpenOptions::new().write(true).custom_flags(libc::O_CLOEXEC).open(&path);
-    let name = path.to_string_lossy();
-    let args = format!("AT_FDCWD, {}, O_WRONLY|O_CLOEXEC", crate::kernel::call::quoted(&name));
-    let errno = |error: &std::io::Error| error.raw_os_error().unwrap_or_default();
-    let result = opened.as_ref().map(|file| file.as_raw_fd().into()).map_err(errno);
-    calls.push(told_call("openat", args, result));
-    let file = opened.map_err(|_| teach::told(Trouble::sandbox("cannot join the control group"), calls))?;
-    Ok(file.into())
-}
-
-/// Opens the directory of a v2 group to be born in. It is told only where it is refused.
-fn open_group(path: &Path, calls: &[Call]) -> Result<File> {
-    File::open(path).map_err(|error| {
-        let args =
-            format!("AT_FDCWD, {}, O_RDONLY|O_CLOEXEC", crate::kernel::call::quoted(&path.to_string_lossy()));
-        let refused = told_call("openat", args, Err(error.raw_os_error().unwrap_or_default()));
-        let calls: Vec<Call> = calls.iter().cloned().chain([refused]).collect();
-        teach::told(Trouble::sandbox("cannot join the control group"), &calls)
-    })
-}
-
-fn birth_text(plan: &Plan) -> String {
-    let mut flags: Vec<&str> = plan.clone.namespaces.iter().map(|kind| kind.clone_flag()).collect();
-    if plan.clone.into_cgroup {
-        flags.push("CLONE_INTO_CGROUP");
-    }
-    if flags.is_empty() { "0".to_owned() } else { flags.join("|") }
-}
-
-const fn clone_flag(kind: Namespace) -> u64 {
-    let flag = match kind {
-        Namespace::Mnt => libc::CLONE_NEWNS,
-        Namespace::Pid => libc::CLONE_NEWPID,
-        Namespace::Uts => libc::CLONE_NEWUTS,
-        Namespace::Ipc => libc::CLONE_NEWIPC,
-        Namespace::Net => libc::CLONE_NEWNET,
-        Namespace::User => libc::CLONE_NEWUSER,
-        Namespace::Cgroup => libc::CLONE_NEWCGROUP,
-    };
-    flag as u64
-}
-
-fn told_call(name: &str, args: String, result: Result<i64, i32>) -> Call {
+pub(super) fn told_call(name: &str, args: String, result: Result<i64, i32>) -> Call {
     let result = match result {
         Ok(value) => CallResult::Value(value),
         Err(errno) => CallResult::Errno(errno),

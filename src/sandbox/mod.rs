@@ -14,7 +14,8 @@
 //! - `handing`: controllers switched on for the groups below, and off again.
 //! - `leaf`: where rlab moves to when it is in the way of its own group.
 //! - [`program`]: a plan becomes prepared system calls.
-//! - [`launch`]: a process is born, watched, and its end told.
+//! - `birth`: the process is born, in its namespaces and its v2 group.
+//! - [`launch`]: from the plan to the running process: watched, and its end told.
 //! - [`observe`]: what the host sees of a process, and of itself.
 //! - [`memory`]: the kill counter, the peak, the victim.
 //! - [`jobs`]: containers that stay.
@@ -23,6 +24,7 @@
 //! - [`session`]: all of it together, for one session.
 //! - [`oneshot`]: one command under a recipe, nothing else (`rlab exec`).
 
+mod birth;
 pub mod caps;
 pub mod collect;
 pub mod group;

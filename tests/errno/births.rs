@@ -26,6 +26,13 @@ pub(crate) const ALL: &[Provocation] = &[
         "true\n",
     ),
     provoke(
+        "clone-filtered",
+        "clone",
+        EPERM,
+        "exec bwrap --dev-bind / / --cap-add ALL --seccomp 9 $RLAB 9<$HERE/no-namespaces",
+        "unshare --uts\ntrue\n",
+    ),
+    provoke(
         "user-namespace-in-chroot",
         "clone3",
         EPERM,
@@ -90,6 +97,12 @@ pub(crate) const ALL: &[Provocation] = &[
         "capdrop net_raw\ntrue\n",
     ),
 ];
+
+/// The same births where there is no clone3: clone is refused for the same reasons.
+pub(crate) fn by_clone() -> impl Iterator<Item = Provocation> {
+    let same = ALL.iter().filter(|birth| birth.call == "clone3" && !birth.entry.starts_with("clone3-"));
+    same.map(|birth| Provocation { call: "clone", ..*birth })
+}
 
 /// Nothing of the above without the way in which it is provoked.
 #[test]

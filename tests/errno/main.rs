@@ -10,7 +10,6 @@ mod births;
 mod groups;
 mod mounts;
 mod programs;
-mod seccomp;
 mod shown;
 
 use std::collections::BTreeSet;
@@ -21,12 +20,13 @@ use std::process::{Command, Stdio};
 use nix::errno::Errno;
 use serde_json::Value;
 
-use support::{has, is_root, skip, stderr};
+use support::{has, is_root, seccomp, skip, stderr};
 
 /// The user of these tests, whom nobody else is.
 const SOMEBODY: u32 = 61_234;
 
 /// How the kernel is brought to one refusal.
+#[derive(Clone, Copy)]
 struct Provocation {
     /// Id of the entry.
     entry: &'static str,
@@ -73,8 +73,9 @@ const ELSEWHERE: &[(&str, &str)] = &[
 ];
 
 /// Everything that is provoked here.
-fn all() -> impl Iterator<Item = &'static Provocation> {
-    [births::ALL, mounts::ALL, groups::ALL, programs::ALL].into_iter().flatten()
+fn all() -> impl Iterator<Item = Provocation> {
+    let lists = [births::ALL, mounts::ALL, groups::ALL, programs::ALL];
+    lists.into_iter().flatten().copied().chain(births::by_clone())
 }
 
 /// One refusal as rlab told it in JSON: the call, the errno by name, the entry.
@@ -100,9 +101,17 @@ fn refusals(provocation: &Provocation) -> (Vec<Told>, String) {
     std::fs::write(path.join("openat2-enosys"), seccomp::refusing(libc::SYS_openat2, libc::ENOSYS)).unwrap();
     std::fs::write(path.join("fsopen-enosys"), seccomp::refusing(libc::SYS_fsopen, libc::ENOSYS)).unwrap();
     let rlab = format!("{} run --script {} --format json", program.display(), path.join("lines").display());
+    std::fs::write(path.join("no-namespaces"), seccomp::forbidding_namespaces()).unwrap();
     let user = format!("setpriv --reuid={SOMEBODY} --regid={SOMEBODY} --clear-groups");
-    let output = Command::new("unshare")
-        .args(["-m", "sh", "-c", provocation.script])
+    // clone is what rlab uses where there is no clone3.
+    let world = match provocation.call {
+        "clone" => {
+            "exec bwrap --dev-bind / / --cap-add ALL --seccomp 9 unshare -m sh -c \"$0\" 9<$HERE/clone3-enosys"
+        }
+        _ => "exec unshare -m sh -c \"$0\"",
+    };
+    let output = Command::new("sh")
+        .args(["-c", world, provocation.script])
         .env("RLAB", rlab)
         .env("PROGRAM", &program)
         .env("USER_RUN", user)
@@ -170,6 +179,11 @@ fn hold(provocations: &[Provocation]) {
 #[test]
 fn every_birth_is_refused() {
     hold(births::ALL);
+}
+
+#[test]
+fn every_birth_by_clone_is_refused() {
+    hold(&births::by_clone().collect::<Vec<_>>());
 }
 
 #[test]

@@ -6,13 +6,15 @@ use nix::errno::Errno::{EACCES, EAGAIN, EBUSY, EINVAL, ENOMEM, ENOSPC, ENOSYS, E
 use super::{Row, row};
 use crate::recipe::place::{SETFCAP, SYS_ADMIN};
 
-const BIRTH: &[&str] = &["clone3"];
-const OWN: &[&str] = &["clone3", "unshare"];
+const BIRTH: &[&str] = &["clone3", "clone"];
+/// Only clone3 can be asked for a v2 group, and only it can be missing.
+const CLONE3: &[&str] = &["clone3"];
+const OWN: &[&str] = &["clone3", "clone", "unshare"];
 
 pub(super) const ROWS: &[Row] = &[
     row(
         "birth-in-busy-group",
-        BIRTH,
+        CLONE3,
         EBUSY,
         &["CLONE_INTO_CGROUP"],
         "the group has controllers enabled for its children, so it may hold no process of its own",
@@ -20,7 +22,7 @@ pub(super) const ROWS: &[Row] = &[
     ),
     row(
         "birth-in-foreign-group",
-        BIRTH,
+        CLONE3,
         EACCES,
         &["CLONE_INTO_CGROUP"],
         "the border of the tree that was handed to this user lies between rlab's group and this one",
@@ -28,21 +30,12 @@ pub(super) const ROWS: &[Row] = &[
     ),
     row(
         "birth-in-threaded-group",
-        BIRTH,
+        CLONE3,
         EOPNOTSUPP,
         &["CLONE_INTO_CGROUP"],
         "the group is threaded or invalid (`cgroup.type`), so it takes no whole process",
         "type `drop cgroup` and the `cgroup` line again for a group whose `cgroup.type` is `domain`",
     ),
-    row(
-        "clone3-filtered",
-        BIRTH,
-        EPERM,
-        &[],
-        "a seccomp filter forbids clone3: one that is older than the call answers EPERM to what it does not know",
-        "start the outer container with `--security-opt seccomp=unconfined`, or update what runs it",
-    )
-    .when(|context| context.place.filtered && (context.user() || context.place.has(SYS_ADMIN))),
     row(
         "user-namespace-in-chroot",
         BIRTH,
@@ -61,6 +54,24 @@ pub(super) const ROWS: &[Row] = &[
         "write the map of the outer user namespace first: `unshare --user --map-root-user rlab`",
     )
     .when(|context| context.place.unmapped),
+    row(
+        "clone3-filtered",
+        CLONE3,
+        EPERM,
+        &[],
+        "a seccomp filter forbids clone3: one that is older than the call answers EPERM to what it does not know",
+        "start the outer container with `--security-opt seccomp=unconfined`, or update what runs it",
+    )
+    .when(|context| context.place.filtered && (context.user() || context.place.has(SYS_ADMIN))),
+    row(
+        "clone-filtered",
+        &["clone"],
+        EPERM,
+        &[],
+        "a seccomp filter forbids new namespaces, as Docker's does without CAP_SYS_ADMIN",
+        "start the outer container with `--security-opt seccomp=unconfined`, or as `--privileged`",
+    )
+    .when(|context| context.place.filtered && (context.user() || context.place.has(SYS_ADMIN))),
     row(
         "user-namespace-forbidden",
         BIRTH,
@@ -134,12 +145,12 @@ pub(super) const ROWS: &[Row] = &[
     ),
     row(
         "clone3-missing",
-        BIRTH,
+        CLONE3,
         ENOSYS,
         &[],
         "there is no clone3 here: a seccomp filter hides it (as Docker's does without CAP_SYS_ADMIN), or the kernel \
          is older than 5.3",
-        "start the outer container with `--security-opt seccomp=unconfined`, or use a newer kernel",
+        "nothing is lost: rlab goes on with `clone`, the older call",
     ),
     row(
         "map-by-apparmor",
