@@ -35,18 +35,37 @@ pub struct Cli {
 const TIME_LIMIT: u64 = 600;
 
 impl Cli {
-    /// Reads the words of a command line, the program's own first. `rlab` alone needs no parser: making one costs more
-    /// than all the rest of a start.
+    /// Reads the words of a command line, the program's own first.
     ///
     /// # Errors
     /// What clap has to say: a mistake, or the help that was asked for.
-    pub fn read(words: impl ExactSizeIterator<Item = OsString>) -> Result<Self, clap::Error> {
-        if words.len() > 1 {
-            return Self::try_parse_from(words);
+    pub fn read(words: impl Iterator<Item = OsString>) -> Result<Self, clap::Error> {
+        let words: Vec<OsString> = words.collect();
+        match Self::plain(words.get(1..).unwrap_or_default()) {
+            Some(mode) => Ok(Self { mode, global: Global::default() }),
+            None => Self::try_parse_from(words),
         }
-        let global =
-            Global { labs: None, trust: false, time_limit: TIME_LIMIT, color: Color::Auto, plain: false };
-        Ok(Self { mode: None, global })
+    }
+
+    /// What can be read without a parser, as clap would read it: `rlab` alone and a plain `rlab exec`. To make a parser
+    /// of all that rlab knows takes a tenth of a one-shot container, and longer than all the rest of a first prompt.
+    fn plain(words: &[OsString]) -> Option<Option<Mode>> {
+        let [mode, rest @ ..] = words else { return Some(None) };
+        if mode != "exec" {
+            return None;
+        }
+        let mut exec = Exec { with: Vec::new(), explain: false, command: Vec::new() };
+        let mut rest = rest.iter().map(|word| word.to_str());
+        loop {
+            match rest.next()?? {
+                "--with" => exec.with.push(rest.next()?.filter(|line| !line.starts_with('-'))?.to_owned()),
+                "--explain" if !exec.explain => exec.explain = true,
+                "--" => break,
+                _ => return None,
+            }
+        }
+        exec.command = rest.map(|word| word.map(str::to_owned)).collect::<Option<_>>()?;
+        (!exec.command.is_empty()).then_some(Some(Mode::Exec(exec)))
     }
 }
 
@@ -68,6 +87,12 @@ pub struct Global {
     /// No drawing and no colour: every sign is also a word, for screen readers and logs.
     #[arg(long, global = true)]
     pub plain: bool,
+}
+
+impl Default for Global {
+    fn default() -> Self {
+        Self { labs: None, trust: false, time_limit: TIME_LIMIT, color: Color::Auto, plain: false }
+    }
 }
 
 /// When to colour.
@@ -241,19 +266,47 @@ pub struct Exec {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use clap::CommandFactory;
+    use proptest::prelude::*;
+
+    use super::*;
 
     #[test]
     fn the_definition_is_sound() {
         Cli::command().debug_assert();
     }
 
+    proptest! {
+        #[test]
+        fn what_is_read_without_the_parser_is_what_it_would_read(
+            words in proptest::collection::vec(
+                prop_oneof![
+                    Just("exec"), Just("--with"), Just("full"), Just("--explain"), Just("--"), Just("ls"), Just("-x"),
+                    Just("--plain"), Just("--with=full"), Just(""), Just("-"), Just("--help"), Just("rootfs busybox"),
+                ],
+                0..8,
+            ),
+            exec: bool,
+        ) {
+            let first = exec.then_some("exec");
+            let words: Vec<OsString> = first.into_iter().chain(words).map(OsString::from).collect();
+            if let Some(mode) = Cli::plain(&words) {
+                let all = std::iter::once(OsString::from("rlab")).chain(words);
+                let read = Cli::try_parse_from(all).map_err(|error| error.to_string());
+                let plain = Cli { mode, global: Global::default() };
+                prop_assert_eq!(format!("{:?}", Ok::<_, String>(plain)), format!("{read:?}"));
+            }
+        }
+    }
+
     #[test]
-    fn no_word_is_what_the_parser_makes_of_it() {
-        let alone = [OsString::from("rlab")];
-        let read = format!("{:?}", Cli::read(alone.into_iter()).unwrap());
-        assert_eq!(read, format!("{:?}", Cli::try_parse_from(["rlab"]).unwrap()));
+    fn the_plain_lines_need_no_parser_and_a_mistake_gets_one() {
+        let plain = |line: &str| Cli::plain(&line.split(' ').map(OsString::from).collect::<Vec<_>>());
+        assert!(Cli::plain(&[]).is_some());
+        assert!(plain("exec --with full -- busybox true").is_some());
+        for line in ["list", "exec --with full", "exec --with full --", "exec --wit full -- ls"] {
+            assert!(plain(line).is_none(), "{line}");
+        }
         assert!(Cli::read(["rlab".into(), "nonsense".into()].into_iter()).is_err());
     }
 

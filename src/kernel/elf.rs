@@ -21,10 +21,13 @@ pub fn loader(program: impl Read) -> Option<PathBuf> {
     named(&head(program)?)
 }
 
+const PAGE: usize = 4096;
+
 fn head(program: impl Read) -> Option<Vec<u8>> {
-    let mut head = Vec::new();
-    // Program headers and the interpreter's name follow the file header, so the first page has them.
-    program.take(4096).read_to_end(&mut head).ok()?;
+    // Program headers and the interpreter's name follow the file header, so the first page has them. There is room for
+    // one byte more, or the end would be looked for with small reads.
+    let mut head = Vec::with_capacity(PAGE + 1);
+    program.take(PAGE as u64).read_to_end(&mut head).ok()?;
     Some(head)
 }
 

@@ -7,10 +7,9 @@
 //! PID namespace. The kernel hands limits down over fork and execve whatever the process does, and shows them to
 //! everyone in `/proc/PID/limits`.
 
-use std::sync::OnceLock;
-
 use crate::kernel::call::Syscall;
 use crate::kernel::proc;
+use crate::sandbox::owner::Owner;
 
 /// What every hard limit of ours begins with: 30 bits above the inode of the PID namespace. In microseconds.
 const TAG: u64 = 0x524c_4142;
@@ -29,12 +28,8 @@ pub struct Mark {
 impl Mark {
     /// Of what this process starts.
     pub fn own() -> Self {
-        static OWN: OnceLock<Mark> = OnceLock::new();
-        *OWN.get_or_init(|| {
-            let pid = std::process::id() as i32;
-            let start = proc::stat(pid).map_or(0, |stat| stat.start);
-            Self { soft: spelled(pid, start), hard: own_namespace() }
-        })
+        let own = Owner::this();
+        Self { soft: spelled(own.pid, own.start), hard: hard(own) }
     }
 
     /// Sets it, in the new process. Where the caller's own limit is lower already (EPERM) there is no mark.
@@ -53,7 +48,7 @@ impl Mark {
     /// somebody else there.
     fn is_orphaned(self) -> bool {
         let (pid, start) = ((self.soft & ((1 << PID_BITS) - 1)) as i32, self.soft >> PID_BITS);
-        self.hard == own_namespace()
+        self.hard == hard(Owner::this())
             && proc::stat(pid)
                 .is_none_or(|stat| spelled(pid, stat.start) != spelled(pid, start) || !alive(stat))
     }
@@ -78,8 +73,8 @@ const fn alive(stat: proc::Stat) -> bool {
     !matches!(stat.state, 'Z' | 'X')
 }
 
-fn own_namespace() -> u64 {
-    TAG << 32 | (proc::namespace(0, "pid").unwrap_or_default() & 0xffff_ffff)
+fn hard(owner: Owner) -> u64 {
+    TAG << 32 | (owner.namespace.unwrap_or_default() & 0xffff_ffff)
 }
 
 fn spelled(pid: i32, start: u64) -> u64 {

@@ -16,13 +16,35 @@ use crate::kernel::{cgroup, proc, tree};
 use crate::sandbox::rootfs::call;
 use crate::sandbox::teach;
 
+/// What tells one process from every other, now and later.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Owner {
+    /// PID as it sees itself.
+    pub pid: i32,
+    /// Start in clock ticks since boot.
+    pub start: u64,
+    /// Inode of the PID namespace; `None` where /proc is closed.
+    pub namespace: Option<u64>,
+}
+
+impl Owner {
+    /// This process.
+    pub fn this() -> Self {
+        static THIS: OnceLock<Owner> = OnceLock::new();
+        *THIS.get_or_init(|| {
+            let pid = std::process::id() as i32;
+            let start = proc::stat(pid).map_or(0, |stat| stat.start);
+            Self { pid, start, namespace: proc::namespace(0, "pid") }
+        })
+    }
+}
+
 /// The name of everything that this process makes. In a PID namespace of its own (a container) the namespace is part
 /// of the name, since the same PID means somebody else outside.
 pub fn own_name() -> &'static str {
     static NAME: OnceLock<String> = OnceLock::new();
     NAME.get_or_init(|| {
-        let pid = std::process::id() as i32;
-        let start = proc::stat(pid).map_or(0, |stat| stat.start);
+        let Owner { pid, start, .. } = Owner::this();
         format!("rlab.{pid}.{start}{}", namespace_suffix())
     })
 }
@@ -31,7 +53,7 @@ pub fn own_name() -> &'static str {
 pub const LEAF: &str = ".leaf";
 
 fn namespace_suffix() -> String {
-    match proc::namespace(0, "pid") {
+    match Owner::this().namespace {
         Some(proc::FIRST_PID_NAMESPACE) | None => String::new(),
         Some(other) => format!(".{other}"),
     }
@@ -44,7 +66,7 @@ pub const CAPS: &str = ".caps";
 /// here, unless that namespace has ended, which shows only where every process can be seen.
 pub fn is_dead(name: &str) -> bool {
     // Most names in a directory for temporary files are nobody's: no question to the kernel for each of them.
-    if !name.starts_with("rlab.") {
+    if !name.starts_with("rlab.") || name == own_name() {
         return false;
     }
     let suffix = namespace_suffix();
