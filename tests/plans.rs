@@ -62,6 +62,11 @@ fn take(line: &LabLine, probe: Option<&LabLine>, recipe: &mut Recipe, machine: &
             plan(recipe, probe, machine, text);
         }
         Line::Run(command) | Line::Stay(command) => plan(recipe, Some(command), machine, text),
+        Line::Enter(enter, command) => {
+            let container = Plan::new(recipe, command, machine, RootPlace::Directory).unwrap();
+            let own = container.clone.namespaces;
+            text.push_str(&Plan::enter(enter, &own, command, machine).to_string());
+        }
         _ => {}
     }
 }

@@ -11,7 +11,7 @@ use std::process::Command;
 use support::{LABS, can_run_labs, has, status, stdout, without_clone3};
 
 /// Every call of these names is narrated, whoever makes it, so the two lists must be equal, not merely alike.
-const NARRATED: [&str; 13] = [
+const NARRATED: [&str; 15] = [
     "clone3",
     "clone",
     "mount",
@@ -25,6 +25,8 @@ const NARRATED: [&str; 13] = [
     "fsopen",
     "fsconfig",
     "fsmount",
+    "setns",
+    "fchdir",
 ];
 
 /// One call: name, arguments, answer.
@@ -91,8 +93,10 @@ fn traced(log: &str) -> Vec<Call> {
 fn call(line: &str) -> Option<Call> {
     let (call, answer) = line.rsplit_once(" = ")?;
     let (name, args) = call.trim_end().split_once('(')?;
-    // Without CLONE_PIDFD it is no launch of a container: a helper such as `busybox --list`, a shell's own child.
-    if !NARRATED.contains(&name) || (is_birth(name) && !args.contains("CLONE_PIDFD")) {
+    // Without CLONE_PIDFD it is no launch of a container: a helper such as `busybox --list`, a shell's own child. But
+    // CLONE_PARENT is a child that goes on in the place of another.
+    let launches = args.contains("CLONE_PIDFD") || args.contains("CLONE_PARENT");
+    if !NARRATED.contains(&name) || (is_birth(name) && !launches) {
         return None;
     }
     let mut answer = answer.split(' ');

@@ -6,7 +6,7 @@ use crate::frontend::known::{Known, Side};
 use crate::frontend::typed::{Cursor, Piece, typed};
 use crate::recipe::capability;
 use crate::recipe::ingredient::Namespace;
-use crate::recipe::line::WORDS;
+use crate::recipe::line::{WORDS, nsenter_flags};
 
 /// Signals that `kill -` offers.
 const SIGNALS: [&str; 8] = ["-CONT", "-HUP", "-INT", "-KILL", "-STOP", "-TERM", "-USR1", "-USR2"];
@@ -98,6 +98,7 @@ impl Place<'_> {
                     known.jobs.iter().map(u32::to_string).chain(signals.iter().map(|s| (*s).to_owned())),
                 )
             }
+            "nsenter" => self.nsenter(before),
             "predict" if before.is_empty() => self.plain((1..=known.answers).map(|n| n.to_string())),
             "cgroup" => self.plain(["cpu.max=", "memory.max=", "pids.max="]),
             "unshare" => self.plain(unshare_flags()),
@@ -162,6 +163,22 @@ impl Place<'_> {
             }
             (false, 0) => self.plain(["--bind", "--rbind", "-o", "-t"]),
             _ => Vec::new(),
+        }
+    }
+
+    /// The container, then flags and a program, then what the program takes.
+    fn nsenter(&self, before: &[&str]) -> Found {
+        if before.last() == Some(&"-t") {
+            return self.plain(self.known.jobs.iter().map(u32::to_string));
+        }
+        let own = |word: &&&str| !word.starts_with('-') && word.parse::<u32>().is_err();
+        match before.iter().find(own) {
+            Some(_) => self.paths(Side::Inside),
+            None => {
+                let mut found = self.plain(nsenter_flags().chain(["-t".to_owned()]));
+                found.extend(self.programs());
+                found
+            }
         }
     }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use crate::error::{Exit, Result, Trouble};
 use crate::lab::file::Need;
 use crate::recipe::compose::Recipe;
+use crate::recipe::enter::Enter;
 use crate::recipe::errno::{self, Context};
 use crate::recipe::line::{Command, Line};
 use crate::recipe::machine::Machine;
@@ -163,6 +164,16 @@ impl World for Real {
 
     fn stay(&mut self, recipe: &Recipe, command: &Command) -> Result<Outcome> {
         self.sandbox.stay(recipe, command)
+    }
+
+    fn enter(
+        &mut self,
+        recipe: &Recipe,
+        enter: &Enter,
+        command: &Command,
+        live: Listener<'_>,
+    ) -> Result<Outcome> {
+        self.sandbox.enter(recipe, enter, command, &mut pass_on(live))
     }
 
     fn host(&mut self, script: &str, live: Listener<'_>) -> Result<Outcome> {

@@ -7,6 +7,7 @@
 use std::borrow::Cow;
 use std::ffi::{CString, c_char, c_long};
 
+mod joining;
 mod plumbing;
 
 /// A place that holds the result of an earlier call, such as a file descriptor.

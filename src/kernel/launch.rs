@@ -28,6 +28,7 @@ use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal};
+use nix::sys::wait::{Id, WaitPidFlag, waitid};
 use nix::unistd::Pid;
 
 use super::call::{Arg, SLOTS, Syscall};
@@ -149,9 +150,25 @@ pub struct Child {
     ready: Option<OwnedFd>,
     /// Stays open for as long as this process lives and wants the child to live.
     gate: File,
+    /// The call by which the child will hand its work to another, as long as it has not.
+    hand_over: Option<usize>,
 }
 
 impl Child {
+    /// Where the child has handed its work over, its heir is the child from now on. Says whether that was so.
+    fn follow(&mut self, reports: &[Report]) -> nix::Result<bool> {
+        let Some(at) = self.hand_over else { return Ok(false) };
+        let told = reports.iter().find(|report| report.index == at).map(|report| report.result);
+        let Some(Ok(pid)) = told else { return Ok(false) };
+        self.hand_over = None;
+        // It is our child, and nobody else reaps it: the number is its own.
+        let heir = pidfd_open(pid as i32)?;
+        let elder = std::mem::replace(&mut self.pidfd, heir);
+        self.pid = pid as i32;
+        waitid(Id::PIDFd(elder.as_fd()), WaitPidFlag::WEXITED)?;
+        Ok(true)
+    }
+
     /// Waits until the child stands at the gate or is gone, and reads what it has reported.
     ///
     /// # Errors
@@ -170,6 +187,10 @@ impl Child {
             let told = |fd: &PollFd<'_>| fd.revents().is_some_and(|events| !events.is_empty());
             let [at_gate, ended] = [told(&fds[0]), told(&fds[1])];
             self.drain(into)?;
+            if self.follow(into)? {
+                self.ready = Some(ready);
+                return self.reports(into);
+            }
             // The other end of `ready` closes with the child too: then nothing is there to be read.
             if at_gate && nix::unistd::read(&ready, &mut [0])? == 1 {
                 return Ok(Stand::AtGate);
@@ -244,6 +265,8 @@ pub fn launch(program: &Program, birth: Birth<'_>) -> nix::Result<Child> {
     let (child_gate, gate) = nix::unistd::pipe2(OFlag::O_CLOEXEC)?;
     // Only this end: the child waits while the pipe is full.
     fcntl(&reports, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
+    let hand_over = program.before.iter().position(Syscall::hands_over);
+    let parting = hand_over.map(|_| nix::unistd::pipe2(OFlag::O_CLOEXEC)).transpose()?;
     let mut gate = File::from(gate);
     if birth.open_gate {
         gate.write_all(b"g").map_err(|error| Errno::from_raw(error.raw_os_error().unwrap_or(libc::EIO)))?;
@@ -264,6 +287,7 @@ pub fn launch(program: &Program, birth: Birth<'_>) -> nix::Result<Child> {
         ready: child_ready.as_raw_fd(),
         gate: child_gate.as_raw_fd(),
         parent_gate: gate.as_raw_fd(),
+        parting: parting.as_ref().map_or([-1; 2], |(end, held)| [end.as_raw_fd(), held.as_raw_fd()]),
     };
     match born(&args, birth.way) {
         0 => child(program, own),
@@ -275,6 +299,7 @@ pub fn launch(program: &Program, birth: Birth<'_>) -> nix::Result<Child> {
             half: Vec::new(),
             ready: Some(ready),
             gate,
+            hand_over,
         }),
         _ => {
             let errno = Errno::last();
@@ -315,7 +340,7 @@ pub fn helper(program: &Program) -> nix::Result<Pid> {
     if answer == 0 {
         let mut slots = [-1_i64; SLOTS];
         for (index, call) in program.before.iter().enumerate() {
-            carry_out(call, index, &mut slots, -1);
+            carry_out(call, index, &mut slots, &ChildEnds::NONE);
         }
         leave(REFUSED);
     }
@@ -328,11 +353,16 @@ pub fn helper(program: &Program) -> nix::Result<Pid> {
 /// # Errors
 /// ESRCH when it has ended or is no longer the one, EPERM when it may not be signalled.
 pub fn signal_if(pid: i32, signal: i32, still: impl FnOnce(i32) -> bool) -> nix::Result<()> {
+    let pidfd = pidfd_open(pid)?;
+    if still(pid) { signal_to(pidfd.as_fd(), signal) } else { Err(Errno::ESRCH) }
+}
+
+/// pidfd_open(2).
+fn pidfd_open(pid: i32) -> nix::Result<OwnedFd> {
     // SAFETY: two numbers; no memory is handed over.
     let fd = Errno::result(unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) })?;
     // SAFETY: the kernel has just made this descriptor for us, and nothing else owns it.
-    let pidfd = unsafe { OwnedFd::from_raw_fd(fd as i32) };
-    if still(pid) { signal_to(pidfd.as_fd(), signal) } else { Err(Errno::ESRCH) }
+    Ok(unsafe { OwnedFd::from_raw_fd(fd as i32) })
 }
 
 /// pidfd_send_signal(2).
@@ -357,6 +387,12 @@ struct ChildEnds {
     ready: i32,
     gate: i32,
     parent_gate: i32,
+    /// A pipe that ends when the child has handed its work over and is gone: the end to read, the end that is held.
+    parting: [i32; 2],
+}
+
+impl ChildEnds {
+    const NONE: Self = Self { reports: -1, ready: -1, gate: -1, parent_gate: -1, parting: [-1; 2] };
 }
 
 /// The child. Never returns; allocates nothing; makes raw system calls only.
@@ -365,7 +401,7 @@ fn child(program: &Program, ends: ChildEnds) -> ! {
     // Its own copy of the parent's end has to go, or the gate would never see end of file.
     raw(libc::SYS_close, [ends.parent_gate as c_long, 0, 0, 0, 0, 0]);
     for (index, call) in program.before.iter().enumerate() {
-        carry_out(call, index, &mut slots, ends.reports);
+        carry_out(call, index, &mut slots, &ends);
     }
     let mut byte = 0_u8;
     raw(libc::SYS_write, [ends.ready as c_long, std::ptr::from_ref(&byte) as c_long, 1, 0, 0, 0]);
@@ -379,13 +415,13 @@ fn child(program: &Program, ends: ChildEnds) -> ! {
         leave(REFUSED);
     }
     for (index, call) in program.after.iter().enumerate() {
-        carry_out(call, program.before.len() + index, &mut slots, ends.reports);
+        carry_out(call, program.before.len() + index, &mut slots, &ends);
     }
     leave(REFUSED)
 }
 
 /// Makes one call, keeps its result, and reports it where somebody asks for it; ends the child where it was refused.
-fn carry_out(call: &Syscall, index: usize, slots: &mut [i64; SLOTS], reports: i32) {
+fn carry_out(call: &Syscall, index: usize, slots: &mut [i64; SLOTS], ends: &ChildEnds) {
     let mut path = [0_u8; 32];
     let mut arguments: [c_long; ARGUMENTS] = [0; ARGUMENTS];
     for (place, arg) in arguments.iter_mut().zip(&call.args) {
@@ -403,17 +439,32 @@ fn carry_out(call: &Syscall, index: usize, slots: &mut [i64; SLOTS], reports: i3
         };
     }
     let answer = raw(call.number, arguments);
+    if call.hands_over() && answer == 0 {
+        wait_for_elder(ends.parting);
+        return;
+    }
     // The kernel answers an errno as a small negative number; libc has turned that into -1 and errno.
     let errno = if answer == -1 { Errno::last_raw() } else { 0 };
     if let Some(slot) = call.save.and_then(|slot| slots.get_mut(slot)) {
         *slot = answer as i64;
     }
     if call.asked_for() || errno != 0 {
-        report(reports, index as u32, errno, answer as i64);
+        report(ends.reports, index as u32, errno, answer as i64);
+    }
+    if call.hands_over() && errno == 0 {
+        leave(0);
     }
     if errno != 0 && call.tolerated != Some(errno) {
         leave(REFUSED);
     }
+}
+
+/// The heir of a child that has handed its work over: what it reports must come after its own number, and only the
+/// elder knows that. The pipe ends when the elder has told it and is gone.
+fn wait_for_elder([end, held]: [i32; 2]) {
+    let mut byte = 0_u8;
+    raw(libc::SYS_close, [held as c_long, 0, 0, 0, 0, 0]);
+    raw(libc::SYS_read, [end as c_long, std::ptr::from_mut(&mut byte) as c_long, 1, 0, 0, 0]);
 }
 
 /// Writes `/proc/self/fd/N` and a NUL into a buffer, without allocating.

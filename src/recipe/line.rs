@@ -1,6 +1,7 @@
 //! The line grammar: one for the REPL, lab files, scripts and the book.
 
 mod cgroup;
+mod enter;
 mod ingredients;
 mod mount;
 mod print;
@@ -9,8 +10,10 @@ mod scan;
 mod unshare;
 mod words;
 
+use crate::recipe::enter::Enter;
 use crate::recipe::ingredient::Ingredient;
 pub(crate) use cgroup::resource as limited_resource;
+pub(crate) use enter::flags as nsenter_flags;
 pub(crate) use mount::FLAGS as MOUNT_FLAGS;
 pub(crate) use print::quoted;
 pub(crate) use unshare::{Flag as UnshareFlag, flag as unshare_flags};
@@ -79,6 +82,8 @@ pub enum Line {
     Run(Command),
     /// `COMMAND &`: a container that stays.
     Stay(Command),
+    /// `nsenter -t N … PROGRAM`: a program that joins a container which stays.
+    Enter(Enter, Command),
     /// `!COMMAND`: a shell line on the host, "the second terminal".
     Host(String),
     /// `jobs`.

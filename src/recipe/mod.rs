@@ -10,6 +10,7 @@
 //! - [`place`]: the place in which rlab itself runs.
 //! - [`surroundings`]: what kind of machine it is, recognised from facts.
 //! - [`outcome`]: what really happened when a plan was carried out.
+//! - [`enter`]: what of a container that stays a new process joins.
 //! - [`errno`]: what an errno means *here*, and the mend.
 //! - [`told`]: the recipe as a shell script, as `docker run`, as OCI JSON.
 //!
@@ -17,6 +18,7 @@
 
 pub mod capability;
 pub mod compose;
+pub mod enter;
 pub mod errno;
 pub mod ingredient;
 pub mod line;

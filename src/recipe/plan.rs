@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 
+mod enter;
 mod groups;
 mod mounts;
 mod print;
@@ -122,6 +123,22 @@ pub enum Op {
     SetHostname(String),
     /// Capabilities given up, in every set.
     DropCapabilities(BTreeSet<String>),
+    /// pidfd_open(2) of the container that is joined.
+    FindTarget,
+    /// Its root directory is opened, as /proc shows it.
+    FindRoot,
+    /// And its working directory.
+    FindDirectory,
+    /// setns(2): into one namespace of that container.
+    SetNamespace(Namespace),
+    /// fchdir(2) to its root directory, `chroot(".")`, chdir("/").
+    TakeRoot,
+    /// fchdir(2) to its working directory.
+    TakeDirectory,
+    /// A child goes on: a PID namespace that was entered is for children only.
+    Fork,
+    /// Writes 0 to the `cgroup.procs` of the container's control groups.
+    JoinTheirGroup,
     /// execve(2): the program.
     Exec(Command),
 }

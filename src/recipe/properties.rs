@@ -5,6 +5,7 @@ use proptest::prelude::*;
 
 use crate::recipe::capability;
 use crate::recipe::compose::Recipe;
+use crate::recipe::enter::Enter;
 use crate::recipe::errno::{self, Context};
 use crate::recipe::ingredient::{Amount, Ingredient, Limit, Mount, MountKind, Namespace, Resource, Tools};
 use crate::recipe::line::{Command, Line, Word};
@@ -103,6 +104,17 @@ fn command() -> impl Strategy<Value = Command> {
     })
 }
 
+/// What of a container is entered: at least something.
+fn enter() -> impl Strategy<Value = Enter> {
+    let kinds = proptest::sample::subsequence(Namespace::ALL.to_vec(), 0..=Namespace::ALL.len());
+    (any::<u32>(), kinds, any::<[bool; 5]>()).prop_filter_map("nothing", |(job, kinds, flags)| {
+        let [all, root, wd, group, no_fork] = flags;
+        let namespaces = kinds.into_iter().collect();
+        let enter = Enter { job, namespaces, all, root, wd, group, no_fork };
+        (!enter.is_empty()).then_some(enter)
+    })
+}
+
 /// Every kind of line that has a meaning of its own.
 fn line() -> impl Strategy<Value = Line> {
     let plain = proptest::sample::select(vec![
@@ -119,6 +131,7 @@ fn line() -> impl Strategy<Value = Line> {
         word().prop_map(Line::Drop),
         command().prop_map(Line::Run),
         command().prop_map(Line::Stay),
+        (enter(), command()).prop_map(|(enter, command)| Line::Enter(enter, command)),
         "[!-~]([ -~]{0,20}[!-~])?".prop_map(Line::Host),
         any::<u32>().prop_map(|job| Line::Peek(Some(job))),
         (1..=64_i32, any::<u32>()).prop_map(|(signal, job)| Line::Kill { signal, job }),

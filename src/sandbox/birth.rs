@@ -12,11 +12,11 @@ use crate::error::{Result, Trouble};
 use crate::kernel::call::{Syscall, quoted};
 use crate::kernel::launch::{self, Birth, Child, Program, Way};
 use crate::recipe::errno::{self, Context};
-use crate::recipe::ingredient::{Namespace, Resource};
+use crate::recipe::ingredient::Resource;
 use crate::recipe::outcome::Call;
 use crate::recipe::plan::Plan;
 use crate::sandbox::launch::{Base, told_call};
-use crate::sandbox::teach;
+use crate::sandbox::{program, teach};
 
 /// Has the process born; what is refused for good is told, with its errno.
 ///
@@ -29,7 +29,7 @@ pub(super) fn born(
     calls: &mut Vec<Call>,
 ) -> Result<nix::Result<Child>> {
     let group = if plan.clone.into_cgroup { base.group.unified() } else { None };
-    let namespaces = plan.clone.namespaces.iter().fold(0, |flags, kind| flags | clone_flag(*kind));
+    let namespaces = plan.clone.namespaces.iter().fold(0, |flags, kind| flags | program::clone_flag(*kind));
     let birth = Birth { namespaces, open_gate: base.ground.straight, way: Way::known(), group: None };
     if birth.way == Way::Clone3 {
         let unified = group.map(|path| open_group(path, calls)).transpose()?;
@@ -66,19 +66,6 @@ fn text(plan: &Plan, way: Way) -> String {
     if flags.is_empty() { "0".to_owned() } else { flags.join("|") }
 }
 
-const fn clone_flag(kind: Namespace) -> u64 {
-    let flag = match kind {
-        Namespace::Mnt => libc::CLONE_NEWNS,
-        Namespace::Pid => libc::CLONE_NEWPID,
-        Namespace::Uts => libc::CLONE_NEWUTS,
-        Namespace::Ipc => libc::CLONE_NEWIPC,
-        Namespace::Net => libc::CLONE_NEWNET,
-        Namespace::User => libc::CLONE_NEWUSER,
-        Namespace::Cgroup => libc::CLONE_NEWCGROUP,
-    };
-    flag as u64
-}
-
 /// Opens the `tasks` file of the session's v1 group of a controller.
 ///
 /// # Errors
@@ -90,7 +77,10 @@ pub(super) fn open_tasks(controller: &str, base: &Base<'_>, calls: &mut Vec<Call
 }
 
 /// Opens the file of a group that takes in whoever writes `0` to it.
-fn open_to_join(group: &Path, file: &str, calls: &mut Vec<Call>) -> Result<OwnedFd> {
+///
+/// # Errors
+/// The refused call.
+pub(super) fn open_to_join(group: &Path, file: &str, calls: &mut Vec<Call>) -> Result<OwnedFd> {
     let path = group.join(file);
     let opened = OpenOptions::new().write(true).custom_flags(libc::O_CLOEXEC).open(&path);
     let args = format!("AT_FDCWD, {}, O_WRONLY|O_CLOEXEC", quoted(&path.to_string_lossy()));

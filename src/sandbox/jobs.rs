@@ -116,6 +116,20 @@ impl Jobs {
             .collect()
     }
 
+    /// The first process of one that is alive.
+    ///
+    /// # Errors
+    /// No such container, or it has ended.
+    pub fn living(&self, number: u32) -> Result<i32> {
+        let running = self.find(number)?;
+        if running.process.has_ended() {
+            return Err(Trouble::usage(format!("container {number} has ended"))
+                .because("there is no process left whose namespaces could be entered")
+                .hint(format!("`kill {number}` tells how it ended; start another one with `COMMAND &`")));
+        }
+        Ok(running.process.pid())
+    }
+
     fn find(&self, number: u32) -> Result<&Running> {
         self.running.iter().find(|running| running.number == number).ok_or_else(|| self.unknown(number))
     }

@@ -79,6 +79,11 @@ pub fn launch(plan: &Plan, mut base: Base<'_>) -> Result<Launched> {
             keep.push(fd);
         }
     }
+    for path in std::mem::take(&mut base.ground.to_join) {
+        let fd = birth::open_to_join(&path, "cgroup.procs", &mut calls)?;
+        base.ground.their_groups.push(fd.as_raw_fd());
+        keep.push(fd);
+    }
     if plan.prepare.contains(&Prepare::DetachedProc) {
         let (told, fd) = launch::detached_proc();
         calls.extend(told.into_iter().map(|made| told_call(made.name, made.text, made.result)));

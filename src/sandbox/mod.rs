@@ -19,7 +19,7 @@
 //! - [`observe`]: what the host sees of a process, and of itself.
 //! - [`memory`]: the kill counter, the peak, the victim.
 //! - [`jobs`]: containers that stay.
-//! - [`shell`]: an interactive shell inside.
+//! - [`shell`]: an interactive shell inside. [`enter`]: a program that joins a container which stays.
 //! - [`look`]: what a program inside would find at a path, without running one.
 //! - [`session`]: all of it together, for one session.
 //! - [`oneshot`]: one command under a recipe, nothing else (`rlab exec`).
@@ -27,6 +27,7 @@
 mod birth;
 pub mod caps;
 pub mod collect;
+pub mod enter;
 pub mod group;
 mod handing;
 pub mod jobs;

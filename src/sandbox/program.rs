@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use crate::kernel::call::{Open, Slot, Syscall};
-use crate::kernel::launch::Program;
+use crate::kernel::launch::{Program, Way};
 use crate::kernel::proc;
 use crate::recipe::capability;
 use crate::recipe::ingredient::Namespace;
@@ -21,6 +21,12 @@ const ABOVE: Slot = 1;
 const TARGET: Slot = 2;
 /// A file that is written.
 const FILE: Slot = 3;
+/// The container that is joined.
+const THEIRS: Slot = 4;
+/// Its root directory.
+const THEIR_ROOT: Slot = 5;
+/// Its working directory.
+const THEIR_DIRECTORY: Slot = 6;
 
 /// What a program needs from the host: paths and descriptors that were made before.
 #[derive(Debug, Default)]
@@ -35,6 +41,12 @@ pub struct Ground<'a> {
     pub caps: Option<i32>,
     /// Limits that the process sets itself.
     pub limits: Vec<Syscall>,
+    /// The first process of the container that is joined.
+    pub target: i32,
+    /// The directories of its control groups, to be joined.
+    pub to_join: Vec<PathBuf>,
+    /// The `cgroup.procs` in them, open.
+    pub their_groups: Vec<i32>,
     /// The detached proc.
     pub detached_proc: Option<i32>,
     /// Descriptors that become standard input, output and error; inherited where not given.
@@ -64,6 +76,11 @@ pub fn compile(plan: &Plan, ground: &mut Ground<'_>) -> Program {
     for signal in [libc::SIGPIPE, libc::SIGTTOU, libc::SIGTTIN, libc::SIGTSTP, libc::SIGINT, libc::SIGQUIT] {
         compiler.push(Syscall::default_signal(signal));
     }
+    // What makes a process the leader of a session and bounds it is for the one that becomes the program.
+    let born = plan.child.iter().position(|op| *op == Op::Fork).map_or(0, |at| at + 1);
+    for op in plan.child.iter().take(born) {
+        compiler.operation(op);
+    }
     if let Some([input, ..]) = ground.stdio {
         compiler.push(Syscall::setsid());
         if ground.terminal {
@@ -75,7 +92,7 @@ pub fn compile(plan: &Plan, ground: &mut Ground<'_>) -> Program {
     if let Some(fd) = ground.caps {
         compiler.push(Syscall::write_fd(fd, "0").quiet());
     }
-    for op in &plan.child {
+    for op in plan.child.iter().skip(born) {
         compiler.operation(op);
     }
     compiler.program
@@ -148,6 +165,32 @@ impl Compiler<'_> {
             }
             Op::SetHostname(name) => self.push(Syscall::sethostname(name)),
             Op::DropCapabilities(names) => self.drop_capabilities(names),
+            Op::FindTarget => {
+                self.push(Syscall::pidfd_open(self.ground.target).saved(THEIRS));
+            }
+            Op::FindRoot => {
+                let path = format!("/proc/{}/root", self.ground.target);
+                self.push(Syscall::open_place(&path).saved(THEIR_ROOT));
+            }
+            Op::FindDirectory => {
+                let path = format!("/proc/{}/cwd", self.ground.target);
+                self.push(Syscall::open_place(&path).saved(THEIR_DIRECTORY));
+            }
+            Op::SetNamespace(kind) => {
+                self.push(Syscall::setns(THEIRS, clone_flag(*kind), kind.clone_flag()));
+            }
+            Op::TakeRoot => {
+                self.push(Syscall::fchdir(THEIR_ROOT));
+                self.push(Syscall::chroot("."));
+                self.push(Syscall::chdir("/"));
+            }
+            Op::TakeDirectory => self.push(Syscall::fchdir(THEIR_DIRECTORY)),
+            Op::Fork => self.push(Syscall::hand_over(Way::known())),
+            Op::JoinTheirGroup => {
+                for fd in self.ground.their_groups.clone() {
+                    self.push(Syscall::write_fd(fd, "0"));
+                }
+            }
             Op::Exec(command) => self.exec(&command.argv),
         }
     }
@@ -280,6 +323,20 @@ impl Compiler<'_> {
         self.program.after.push(Syscall::close_on_exec_from_3());
         self.program.after.push(Syscall::execve(&self.ground.program, argv, &self.ground.environment));
     }
+}
+
+/// The flag of a namespace for clone(2) and setns(2).
+pub(super) const fn clone_flag(kind: Namespace) -> u64 {
+    let flag = match kind {
+        Namespace::Mnt => libc::CLONE_NEWNS,
+        Namespace::Pid => libc::CLONE_NEWPID,
+        Namespace::Uts => libc::CLONE_NEWUTS,
+        Namespace::Ipc => libc::CLONE_NEWIPC,
+        Namespace::Net => libc::CLONE_NEWNET,
+        Namespace::User => libc::CLONE_NEWUSER,
+        Namespace::Cgroup => libc::CLONE_NEWCGROUP,
+    };
+    flag as u64
 }
 
 /// The path of a place as the process names it.

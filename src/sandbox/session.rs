@@ -16,6 +16,7 @@ use crate::recipe::outcome::{
 use crate::recipe::plan::{Plan, RootPlace};
 use crate::sandbox::caps::{self, Bound, Caps};
 use crate::sandbox::collect::Look;
+use crate::sandbox::enter::Target;
 use crate::sandbox::jobs::{self, Jobs};
 use crate::sandbox::keeper::Keeper;
 use crate::sandbox::launch::{self, Base, Capture, Heard, Launched, Output, Process, Supervised};
@@ -39,6 +40,24 @@ pub enum Live<'a> {
 /// Listens while a command runs.
 pub type Listener<'a> = &'a mut dyn FnMut(Live<'_>);
 
+/// One command to be carried out while its output is heard.
+pub(super) struct Errand<'a> {
+    pub(super) recipe: &'a Recipe,
+    pub(super) command: &'a Command,
+    pub(super) plan: &'a Plan,
+    pub(super) kind: Kind,
+}
+
+/// Where a command is carried out.
+pub(super) enum Kind {
+    /// Under the recipe.
+    Inside,
+    /// On the host, with this environment.
+    Host(Vec<String>),
+    /// In what a container has that stays.
+    Joins(Target),
+}
+
 /// The sandbox of one session. When it is dropped, its containers end and nothing of it stays on the machine.
 #[derive(Debug)]
 pub struct Sandbox {
@@ -46,7 +65,7 @@ pub struct Sandbox {
     machine: OnceCell<Machine>,
     // The order matters: containers end before the group and the directories go.
     pub(super) jobs: Jobs,
-    standing: Standing,
+    pub(super) standing: Standing,
     caps: Caps,
     collected: bool,
     /// A process beside the containers, which is no stray.
@@ -182,7 +201,7 @@ impl Sandbox {
     pub fn run(&mut self, recipe: &Recipe, command: &Command, live: Listener<'_>) -> Result<Outcome> {
         self.begin();
         let plan = self.plan(recipe, command)?;
-        self.supervised(recipe, command, &plan, Place::Inside, None, live)
+        self.supervised(&Errand { recipe, command, plan: &plan, kind: Kind::Inside }, live)
     }
 
     /// Runs a shell line on the host: the second terminal. `$ROOTFS` and `$CGROUP` name what the session has. A tool
@@ -199,7 +218,8 @@ impl Sandbox {
         let bare = Recipe::default();
         let plan =
             Plan::new(&bare, &command, &Machine { euid: 0, ..self.machine().clone() }, RootPlace::Directory)?;
-        self.supervised(&bare, &command, &plan, Place::Host, Some(self.host_environment()), live)
+        let kind = Kind::Host(self.host_environment());
+        self.supervised(&Errand { recipe: &bare, command: &command, plan: &plan, kind }, live)
     }
 
     fn host_environment(&self) -> Vec<String> {
@@ -219,25 +239,28 @@ impl Sandbox {
         environment
     }
 
-    fn supervised(
-        &mut self,
-        recipe: &Recipe,
-        command: &Command,
-        plan: &Plan,
-        place: Place,
-        environment: Option<Vec<String>>,
-        live: Listener<'_>,
-    ) -> Result<Outcome> {
-        let inside = place == Place::Inside;
+    pub(super) fn supervised(&mut self, errand: &Errand<'_>, live: Listener<'_>) -> Result<Outcome> {
+        let Errand { recipe, command, plan, kind } = errand;
+        let inside = !matches!(kind, Kind::Host(_));
+        // Only what is in the group is limited by it.
+        let grouped = match kind {
+            Kind::Inside => true,
+            Kind::Joins(target) => target.joins_group(),
+            Kind::Host(_) => false,
+        };
         let (capture, ends) = Capture::new()?;
         let mut bound = if inside { self.bind(plan) } else { Bound::default() };
         let mut lasts = self.caps.watch(self.standing.work().filter(|_| inside));
         let mut ground = self.ground(recipe, command);
+        match kind {
+            Kind::Inside => {}
+            Kind::Host(environment) => ground.environment.clone_from(environment),
+            Kind::Joins(target) => target.give(&mut ground, &mut bound, self.machine()),
+        }
         bound.give(&mut ground);
         let program = ground.program.clone();
         ground.stdio = Some(raw(&ends));
-        ground.environment = environment.unwrap_or(ground.environment);
-        let watch = if inside { self.watch() } else { None };
+        let watch = if grouped { self.watch() } else { None };
         let mut launched = self.launch(plan, ground)?;
         drop(ends);
         let mut seen = None;
@@ -250,7 +273,7 @@ impl Sandbox {
                     self.explain(&mut launched.calls, recipe, plan, &program);
                     live(Live::Calls(&launched.calls));
                 }
-                let room = if inside { self.room(recipe) } else { None };
+                let room = if grouped { self.room(recipe) } else { None };
                 let mut sink = |heard: Heard<'_>| match heard {
                     Heard::Output(bytes, error) => live(Live::Output(bytes, error)),
                     Heard::Silence(millis) => {
@@ -275,7 +298,7 @@ impl Sandbox {
         let capped = bound.met().into_iter().chain(lasts.file(end)).chain(capped).collect();
         let killed = killed(end, launched.process.as_ref());
         Ok(Outcome {
-            place,
+            place: if inside { Place::Inside } else { Place::Host },
             command: command.text.clone(),
             job: None,
             calls: if inside { launched.calls } else { Vec::new() },
@@ -286,7 +309,7 @@ impl Sandbox {
             interrupted: interrupted.is_some(),
             capped,
             seen,
-            limits: if inside { self.limits(recipe) } else { Vec::new() },
+            limits: if grouped { self.limits(recipe) } else { Vec::new() },
             memory: watch.map(|watch| watch.end(killed.map(|pid| (pid, program.as_str())))),
             millis,
         })

@@ -46,7 +46,12 @@ impl Walk {
                 stage.tell(Event::Peeked(peek));
             }
             Line::Ablate => self.ablate(stage)?,
-            Line::Run(_) | Line::Host(_) | Line::Stay(_) | Line::Kill { .. } | Line::Shell => {
+            Line::Run(_)
+            | Line::Host(_)
+            | Line::Stay(_)
+            | Line::Enter(..)
+            | Line::Kill { .. }
+            | Line::Shell => {
                 self.launch(line, stage)?;
             }
         }
@@ -62,6 +67,9 @@ impl Walk {
         let outcome = match line {
             Line::Run(command) => live(stage, |world, ear| world.run(&recipe, command, ear)),
             Line::Host(script) => live(stage, |world, ear| world.host(script, ear)),
+            Line::Enter(enter, command) => {
+                live(stage, |world, ear| world.enter(&recipe, enter, command, ear))
+            }
             Line::Stay(command) => live(stage, |world, _| world.stay(&recipe, command)),
             Line::Kill { signal, job } => live(stage, |world, _| world.kill(*job, *signal)),
             Line::Shell => live(stage, |world, _| world.shell(&recipe)),

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, VecDeque};
 use crate::error::{Result, Trouble};
 use crate::lab::file::Need;
 use crate::recipe::compose::{Recipe, RootChange};
+use crate::recipe::enter::Enter;
 use crate::recipe::ingredient::Namespace;
 use crate::recipe::line::Command;
 use crate::recipe::machine::{CgroupVersion, Cgroups, Controller, Machine};
@@ -176,6 +177,19 @@ impl World for Fake {
         outcome.end = End::Running;
         let seen = self.seen(recipe);
         self.jobs.push(Job { number, command: command.text.clone(), alive: true, seen });
+        Ok(outcome)
+    }
+
+    fn enter(
+        &mut self,
+        recipe: &Recipe,
+        enter: &Enter,
+        command: &Command,
+        live: Listener<'_>,
+    ) -> Result<Outcome> {
+        self.asked.push(format!("{enter} {}", command.text));
+        let outcome = self.answer(recipe, &command.text)?;
+        live(Live::Calls(&outcome.calls));
         Ok(outcome)
     }
 

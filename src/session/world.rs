@@ -3,6 +3,7 @@
 use crate::error::Result;
 use crate::lab::file::Need;
 use crate::recipe::compose::Recipe;
+use crate::recipe::enter::Enter;
 use crate::recipe::line::Command;
 use crate::recipe::machine::Machine;
 use crate::recipe::outcome::{Call, Composed, HostState, Job, Map, Outcome, Peek, Work};
@@ -41,6 +42,15 @@ pub trait World {
 
     /// Starts a container that stays. The outcome's end is `Running`, and its job has the number.
     fn stay(&mut self, recipe: &Recipe, command: &Command) -> Result<Outcome>;
+
+    /// Runs a program in what a container that stays has.
+    fn enter(
+        &mut self,
+        recipe: &Recipe,
+        enter: &Enter,
+        command: &Command,
+        live: Listener<'_>,
+    ) -> Result<Outcome>;
 
     /// Runs a shell line on the host, with `$ROOTFS` and `$CGROUP` set to the session's own.
     fn host(&mut self, script: &str, live: Listener<'_>) -> Result<Outcome>;

@@ -51,7 +51,7 @@ fn nothing_happens(step: &Step, check: &Check) -> bool {
     let lines = step.try_lines.iter().chain(&step.probe);
     let runs = |line: &Line| match check.on {
         Place::Host => matches!(line, Line::Host(_)),
-        Place::Inside => matches!(line, Line::Run(_) | Line::Stay(_) | Line::Kill { .. }),
+        Place::Inside => matches!(line, Line::Run(_) | Line::Stay(_) | Line::Enter(..) | Line::Kill { .. }),
     };
     // A cell of the table has an outcome of its own; a step without a solution is told of already.
     let asks = !check.outcome.is_empty() && check.cell.is_none() && !step.try_lines.is_empty();

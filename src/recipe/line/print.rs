@@ -35,6 +35,10 @@ impl fmt::Display for Line {
             Self::Recipe => f.write_str("recipe"),
             Self::Run(command) => command.fmt(f),
             Self::Stay(command) => write!(f, "{command} &"),
+            Self::Enter(enter, command) => {
+                let end = if command.text.starts_with('-') { " --" } else { "" };
+                write!(f, "{enter}{end} {}", command.text)
+            }
             Self::Host(script) => write!(f, "!{script}"),
             Self::Jobs => f.write_str("jobs"),
             Self::Peek(None) => f.write_str("peek"),

@@ -346,3 +346,49 @@ fn every_word_in_the_table_is_read() {
         }
     }
 }
+
+#[test]
+fn nsenter_takes_the_flags_of_util_linux() {
+    let entered = |text: &str| match parse(text) {
+        Line::Enter(enter, command) => (enter, command.argv),
+        other => panic!("`{text}` was read as {other:?}"),
+    };
+    let (whole, argv) = entered("nsenter -t 1 --pid --mount --root ps -A");
+    assert_eq!((whole.job, whole.root, whole.all, whole.group), (1, true, false, false));
+    assert_eq!(whole.namespaces, [Namespace::Mnt, Namespace::Pid].into());
+    assert_eq!(argv, ["ps", "-A"]);
+    for text in
+        ["nsenter -pmrt 1 ps -A", "nsenter --target=%1 -pm -r -- ps -A", "nsenter -m -p -t1 --root ps -A"]
+    {
+        assert_eq!(entered(text), (whole.clone(), argv.clone()), "{text}");
+    }
+    // What follows is the program's: its flags, and a shell's syntax.
+    assert_eq!(entered("nsenter -a -t 2 ls -t 3 | head -n 1").1, sh("ls -t 3 | head -n 1"));
+    assert_eq!(entered("nsenter -a -t 2 x=$(id)").1, sh("x=$(id)"));
+    assert_eq!(
+        parse("nsenter -aF -cw -t 2 id").to_string(),
+        "nsenter -t 2 --all --wd --join-cgroup --no-fork id"
+    );
+}
+
+#[test]
+fn nsenter_says_what_is_missing() {
+    for (text, what) in [
+        ("nsenter", "`-t N`"),
+        ("nsenter -a ps", "`-t N`"),
+        ("nsenter -t", "number"),
+        ("nsenter -t x -a ps", "`x` is not the number"),
+        ("nsenter -t 1 ps", "something to enter"),
+        ("nsenter -t 1 -a", "a program"),
+        ("nsenter -t 1 -a --", "a program"),
+        ("nsenter -t 1 --pdi ps", "no flag"),
+        ("nsenter -t 1 -pZ ps", "no flag"),
+        ("nsenter -t 1 --mount=/x ps", "no value"),
+        ("nsenter -t 1 -a sleep 5 &", "does not stay"),
+        ("nsenter -t $(pgrep x) -a ps", "number"),
+    ] {
+        let error = refused(text);
+        assert!(error.what.contains(what) && error.hint.is_some(), "{text}: {error:?}");
+    }
+    assert!(refused("nsenter -t 1 --pdi ps").hint.unwrap().contains("--pid"));
+}

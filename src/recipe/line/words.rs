@@ -1,7 +1,7 @@
 //! The words of rlab's own: which ones there are, and their exact shape.
 
 use super::scan::{Scan, Word as Token, scan, trimmed};
-use super::{Line, LineError, Word, ingredients, program};
+use super::{Line, LineError, Word, enter, ingredients, program};
 use crate::recipe::nearest::nearest;
 
 /// Every word of the grammar: how it is written, and what it does in one line. For help and completion.
@@ -28,6 +28,10 @@ pub const WORDS: &[(&str, &str)] = &[
     ("jobs", "the containers that stay"),
     ("peek [N]", "look into one of them, from inside and from the host"),
     ("kill [-SIGNAL] N", "send its first process a signal (KILL where none is named)"),
+    (
+        "nsenter -t N [--all] [--mount --pid …] [--root] [--wd] [--join-cgroup] PROGRAM…",
+        "run it in what one of them has (`docker exec`)",
+    ),
     ("shell", "an interactive shell inside"),
     ("ablate", "the same probes under ever more ingredients, as a table"),
     ("!COMMAND", "run it on the host, \"the second terminal\" (`$ROOTFS` and `$CGROUP` are set)"),
@@ -106,6 +110,8 @@ impl Own<'_> {
         // `?` is also a wildcard, but alone or with a word it asks for help.
         let wildcard = |at: usize| name == "?" && at == self.word.at;
         match self.found.shell {
+            // Shell syntax belongs to the program that joins.
+            Some(_) if name == "nsenter" => {}
             Some((at, c)) if !wildcard(at) => return Some(Err(self.no_shell(at, c))),
             _ => {}
         }
@@ -117,6 +123,7 @@ impl Own<'_> {
             "peek" => self.peek(),
             "kill" => self.kill(),
             "drop" => self.drop(),
+            "nsenter" => enter::read(self),
             _ => match self.walk(name) {
                 Some(walk) => walk,
                 None => ingredients::read(self).map(Line::Add),
@@ -249,7 +256,7 @@ impl Own<'_> {
 }
 
 /// The number of a background container, `2` or `%2`.
-fn job(token: &Token) -> Result<u32, LineError> {
+pub(super) fn job(token: &Token) -> Result<u32, LineError> {
     let number = token.text.strip_prefix('%').unwrap_or(&token.text);
     number.parse().ok().filter(|_| number.bytes().all(|byte| byte.is_ascii_digit())).ok_or_else(|| {
         LineError::new(token.at, format!("`{}` is not the number of a container that stays", token.text))

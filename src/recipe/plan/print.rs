@@ -95,6 +95,14 @@ impl fmt::Display for Op {
                 let names: Vec<&str> = names.iter().map(String::as_str).collect();
                 write!(f, "give up {}", names.join(" "))
             }
+            Self::FindTarget => f.write_str("pidfd_open the container"),
+            Self::FindRoot => f.write_str("open its root directory"),
+            Self::FindDirectory => f.write_str("open its working directory"),
+            Self::SetNamespace(own) => write!(f, "setns {}", own.clone_flag()),
+            Self::TakeRoot => f.write_str("fchdir to its root directory, chroot ., chdir /"),
+            Self::TakeDirectory => f.write_str("fchdir to its working directory"),
+            Self::Fork => f.write_str("clone3 CLONE_PARENT: the child goes on, in the PID namespace"),
+            Self::JoinTheirGroup => f.write_str("join its control groups: write 0 to cgroup.procs"),
             Self::Exec(command) => {
                 let words: Vec<String> = command.argv.iter().map(|word| quoted(word)).collect();
                 write!(f, "execve {}", words.join(" "))
