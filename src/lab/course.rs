@@ -19,6 +19,7 @@ const BUILT_IN: &[(&str, &str, &str)] = &[
     ("pid-namespace", "labs/pid-namespace.toml", include_str!("../../labs/pid-namespace.toml")),
     ("memory-cgroup", "labs/memory-cgroup.toml", include_str!("../../labs/memory-cgroup.toml")),
     ("container", "labs/container.toml", include_str!("../../labs/container.toml")),
+    ("exec", "labs/exec.toml", include_str!("../../labs/exec.toml")),
 ];
 
 /// Labs in their order.
@@ -232,7 +233,7 @@ mod tests {
             assert_eq!((lab.id.as_str(), &lab.title, lab.minutes), (entry.id(), &head.title, head.minutes));
         }
         assert_eq!(course.next_after("chroot"), Some("pid-namespace"));
-        assert_eq!(course.next_after("container"), None);
+        assert_eq!(course.next_after("exec"), None);
     }
 
     #[test]

@@ -79,7 +79,7 @@ fn enter_alone_walks_the_course_at_120_columns() {
 }
 
 /// Other lines than those that the labs suggest, step by step. Each does the same by another way.
-const OTHER_LINES: [(&str, &[&[&str]]); 4] = [
+const OTHER_LINES: [(&str, &[&[&str]]); 5] = [
     (
         "chroot",
         &[
@@ -134,6 +134,27 @@ const OTHER_LINES: [(&str, &[&[&str]]); 4] = [
                 "true",
             ],
             &["ablate"],
+        ],
+    ),
+    (
+        "exec",
+        &[
+            &["sh -c 'sleep 1001; true' &", "ls /proc/[0-9]* -d"],
+            &["nsenter -a -t 1 echo /tmp"],
+            &["kill 1", "sleep 1000 &", "nsenter -art 1 ps"],
+            &["nsenter -F --target=1 -pmr echo '$$'"],
+            &[
+                "nsenter -t 1 -pmr x=$(head -c 7500001 /dev/urandom)",
+                "nsenter -t 1 -pmrc x=$(head -c 9000000 /dev/urandom)",
+            ],
+            &[
+                "kill -9 1",
+                "drop chroot",
+                "pivot_root",
+                "sleep 77 &",
+                "nsenter -mt 1 true",
+                "nsenter -arct 1 true",
+            ],
         ],
     ),
 ];

@@ -1,8 +1,8 @@
 //! Every word of the lab, typed at a terminal.
 
 use crate::course::ghost;
-use crate::support::can_run_labs;
 use crate::support::screen::{CTRL_D, ENTER, Screen};
+use crate::support::{LABS, can_run_labs};
 
 fn at(place: &str) -> Screen {
     let mut screen = Screen::start(80, 24, &["start", place]);
@@ -73,7 +73,7 @@ fn status_labs_recipe_and_help_tell_what_is() {
     screen.line("cgroup memory.max=7M");
     let status = screen.line("status");
     holds(&status, &["Mount proc", "rootfs busybox", "chroot", "memory.max"]);
-    holds(&screen.line("labs"), &["chroot", "pid-namespace", "memory-cgroup", "container"]);
+    holds(&screen.line("labs"), &LABS);
     let told = screen.line("recipe");
     holds(&told, &["rootfs busybox", "docker run", "exec chroot", "\"ociVersion\"", "memory.max"]);
     let help = screen.line("help");

@@ -15,7 +15,7 @@ use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 /// The labs that are built in, in the order of the course.
-pub(crate) const LABS: [&str; 4] = ["chroot", "pid-namespace", "memory-cgroup", "container"];
+pub(crate) const LABS: [&str; 5] = ["chroot", "pid-namespace", "memory-cgroup", "container", "exec"];
 
 /// The built program in an empty home, without colours, with nothing on standard input.
 pub(crate) fn rlab(home: &Path) -> Command {
