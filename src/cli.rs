@@ -158,6 +158,14 @@ pub enum Mode {
                             128 + the signal that killed it, 127 not found, 126 not executable, 125 the sandbox \
                             could not be set up.")]
     Exec(Exec),
+    /// Write a lab's recipe as a directory that runs without rlab: a shell script, a `docker run` line, an OCI bundle.
+    #[command(after_help = "Examples:\n  rlab export container --as sh /tmp/by-hand\n  \
+                            rlab export container:files --as oci /tmp/bundle\n  \
+                            rlab export full --as docker /tmp/docker -- ps -A\n\n\
+                            The recipe is the fullest one of the lab, or the one at the end of the step; `full` is the \
+                            finished container of the course. The directory must be empty or not be there yet: it \
+                            appears whole or not at all.")]
+    Export(Export),
     /// What this machine can do: each primitive is tried, and told with the mend where it fails.
     #[command(after_help = "Examples:\n  rlab doctor\n  rlab doctor --format json\n\n\
                             Exit status: 0 every lab runs, 3 one cannot.")]
@@ -262,6 +270,37 @@ pub struct Exec {
     /// The program and its arguments.
     #[arg(value_name = "COMMAND", required = true, last = true)]
     pub command: Vec<String>,
+}
+
+/// `rlab export`.
+#[derive(Debug, Args)]
+pub struct Export {
+    /// Whose recipe: a lab, with `:STEP` what is composed at the end of that step; or `full`.
+    #[arg(value_name = "LAB[:STEP]")]
+    pub what: String,
+    /// In whose words.
+    #[arg(long = "as", value_name = "WHAT", value_enum)]
+    pub told: Told,
+    /// Where: a directory that is not there yet, or is empty.
+    #[arg(value_name = "DIR")]
+    pub directory: PathBuf,
+    /// One more ingredient, or `drop WHAT`. Repeat it, in order.
+    #[arg(long = "with", value_name = "LINE")]
+    pub with: Vec<String>,
+    /// The program and its arguments.
+    #[arg(value_name = "COMMAND", default_value = "sh", last = true)]
+    pub command: Vec<String>,
+}
+
+/// In whose words a recipe is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Told {
+    /// `container.sh`, a POSIX shell script that does it by hand.
+    Sh,
+    /// `run.sh`, a `docker run` line that Podman takes too, and the image's `rootfs.tar`.
+    Docker,
+    /// An OCI bundle: `config.json` and `rootfs`, for runc.
+    Oci,
 }
 
 #[cfg(test)]

@@ -43,6 +43,12 @@ fn explain(event: &Event, terminal: &mut Terminal) {
 /// The recipe of the `--with` lines; `full` stands for the finished container's.
 fn recipe(with: &[String]) -> Result<Recipe> {
     let mut recipe = Recipe::default();
+    add(&mut recipe, with)?;
+    Ok(recipe)
+}
+
+/// Puts the `--with` lines into a recipe.
+pub(super) fn add(recipe: &mut Recipe, with: &[String]) -> Result<()> {
     for text in with {
         let lines: Vec<&str> =
             if text.trim() == "full" { Recipe::FULL.to_vec() } else { vec![text.as_str()] };
@@ -64,7 +70,7 @@ fn recipe(with: &[String]) -> Result<Recipe> {
             }
         }
     }
-    Ok(recipe)
+    Ok(())
 }
 
 /// The call that was refused, and what that means.

@@ -8,7 +8,7 @@
 //!   colours it with what is [`known`]; [`history`] keeps it; [`pasted`] is for several lines at once.
 //! - [`keys`], [`signals`]: what comes while rlab waits.
 //! - [`script`]: `rlab run`. [`exec`]: `rlab exec`. [`doctor`]: `rlab doctor`. [`clean`]: `rlab clean`.
-//! - [`progress`]: `rlab progress`.
+//! - [`progress`]: `rlab progress`. [`export`]: `rlab export`.
 //! - [`labs`]: labs as files: `--labs`, `rlab list`, `rlab check`, `rlab new`.
 //! - [`state`]: what is kept between sessions.
 
@@ -18,6 +18,7 @@ pub mod colors;
 pub mod doctor;
 pub mod editor;
 pub mod exec;
+pub mod export;
 pub mod first;
 pub mod greeting;
 pub mod history;
@@ -98,6 +99,7 @@ fn run(cli: Cli, terminal: &mut Terminal) -> Result<u8> {
             terminal,
         )?,
         Some(Mode::Exec(args)) => return exec::run(&args, terminal),
+        Some(Mode::Export(args)) => export::run(&args, &course(global.labs.as_deref())?, terminal)?,
         Some(Mode::Doctor { format }) => doctor::run(
             format,
             &course(global.labs.as_deref())?,

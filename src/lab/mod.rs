@@ -6,6 +6,7 @@
 //! - [`claim`], [`number`]: the conditions that a check is made of.
 //! - [`check`]: a claim about outcomes or kernel state, and its verdict.
 //! - [`course`]: the labs that are built into the program.
+//! - [`composed`]: the recipe that a lab composes.
 //! - [`lint`]: what a lab must have beyond being readable.
 //! - [`trust`]: which lines of a lab run on the host, and whether they may.
 //! - [`scaffold`]: a lab to start from.
@@ -14,6 +15,7 @@
 
 pub mod check;
 pub mod claim;
+pub mod composed;
 pub mod course;
 pub mod diagnostic;
 pub mod file;

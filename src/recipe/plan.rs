@@ -10,6 +10,8 @@ mod groups;
 mod mounts;
 mod print;
 
+pub(in crate::recipe) use groups::writes;
+
 use crate::error::Result;
 use crate::recipe::compose::{Recipe, RootChange};
 use crate::recipe::ingredient::{Ingredient, Namespace, Resource, Tools};

@@ -264,7 +264,9 @@ proptest! {
         drop(recipe.summary());
         prop_assert!(!told::shell(&recipe, &command, &machine).is_empty());
         prop_assert!(told::docker(&recipe, &command).contains("docker run"));
-        let oci: Result<serde_json::Value, _> = serde_json::from_str(&told::oci(&recipe, &command));
+        prop_assert!(told::docker_file(&recipe, &command, "some").contains(" import rootfs.tar"));
+        drop(told::shell_file(&recipe, &command, &machine, "some"));
+        let oci: Result<serde_json::Value, _> = serde_json::from_str(&told::oci(&recipe, &command, u64::MAX));
         prop_assert!(oci.is_ok(), "{:?}", oci);
     }
 

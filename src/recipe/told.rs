@@ -7,45 +7,100 @@ mod docker;
 mod oci;
 mod shell;
 
-pub use docker::docker;
+pub use docker::{docker, docker_file};
 pub use oci::oci;
-pub use shell::shell;
+pub use shell::{shell, shell_file};
 
-use crate::recipe::compose::Recipe;
+use crate::recipe::compose::{Recipe, RootChange};
 use crate::recipe::ingredient::{Ingredient, Mount, MountKind, Namespace};
 
-/// Every mount of the recipe in its order, `--mount-proc` as the proc on /proc that it is.
-fn mounts(recipe: &Recipe) -> Vec<Mount> {
-    let mounts = recipe.ingredients().iter().filter_map(|known| match known {
-        Ingredient::Mount(mount) => Some(mount.clone()),
-        Ingredient::Unshare { mount_proc: true, .. } => Some(Mount {
-            source: "proc".to_owned(),
-            target: "/proc".to_owned(),
-            kind: MountKind::Fs("proc".to_owned()),
-            options: Vec::new(),
-        }),
-        _ => None,
-    });
-    mounts.collect()
+/// The proc on /proc as the container finds it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Proc {
+    /// None.
+    None,
+    /// One of its own PID namespace, or of the host's where it has none of its own.
+    New,
+    /// One that is older than its PID namespace: it lists the processes of the host.
+    Older,
 }
 
-/// Whether some proc is older than the PID namespace.
-fn has_stale_proc(recipe: &Recipe) -> bool {
-    let all = recipe.ingredients();
-    let is_pid = |known: &Ingredient| matches!(known, Ingredient::Unshare { namespaces, .. } if namespaces.contains(&Namespace::Pid));
-    let Some(pid) = all.iter().position(is_pid) else { return false };
-    let is_proc = |mount: &Mount| mount.kind == MountKind::Fs("proc".to_owned());
-    let later: Vec<&Mount> = all[pid..]
-        .iter()
-        .filter_map(|known| if let Ingredient::Mount(mount) = known { Some(mount) } else { None })
-        .collect();
-    all[..pid].iter().any(|known| match known {
-        Ingredient::Mount(mount) if is_proc(mount) => {
-            let covered = mount.target == "/proc" && recipe.mount_proc();
-            !covered && !later.iter().any(|other| is_proc(other) && other.target == mount.target)
+impl Proc {
+    fn of(recipe: &Recipe) -> Self {
+        let on_proc = |mount: &&Mount| mount.target == "/proc";
+        match mounts(recipe).iter().rfind(on_proc) {
+            None => Self::None,
+            Some(mount) if mount.kind == MountKind::Rbind && mount.source == "/proc" => Self::Older,
+            Some(_) => Self::New,
         }
-        _ => false,
-    })
+    }
+}
+
+/// A new proc on /proc, as `--mount-proc` mounts it.
+fn new_proc() -> Mount {
+    Mount {
+        source: "proc".to_owned(),
+        target: "/proc".to_owned(),
+        kind: MountKind::Fs("proc".to_owned()),
+        options: Vec::new(),
+    }
+}
+
+/// Every mount of the recipe in its order, `--mount-proc` as the proc on /proc that it is; without a proc that a later
+/// one covers. A runtime mounts when the namespaces are there already, so what is a proc from before the PID namespace
+/// has to be the host's, bound: that one shows the same.
+fn mounts(recipe: &Recipe) -> Vec<Mount> {
+    let is_proc = |mount: &Mount| {
+        mount.kind == MountKind::Fs("proc".to_owned())
+            || (mount.kind == MountKind::Rbind && mount.source == "/proc")
+    };
+    let mut pid_comes = recipe.namespaces().contains(&Namespace::Pid);
+    let mut all: Vec<Mount> = Vec::new();
+    for known in recipe.ingredients() {
+        let mut mount = match known {
+            Ingredient::Mount(mount) => mount.clone(),
+            Ingredient::Unshare { namespaces, mount_proc } => {
+                pid_comes &= !namespaces.contains(&Namespace::Pid);
+                if !*mount_proc {
+                    continue;
+                }
+                new_proc()
+            }
+            _ => continue,
+        };
+        if is_proc(&mount) {
+            all.retain(|earlier| !(is_proc(earlier) && earlier.target == mount.target));
+            if pid_comes && mount.kind == MountKind::Fs("proc".to_owned()) {
+                mount = Mount {
+                    source: "/proc".to_owned(),
+                    kind: MountKind::Rbind,
+                    options: Vec::new(),
+                    ..mount
+                };
+            }
+        }
+        all.push(mount);
+    }
+    all
+}
+
+/// What a bundle cannot say of a recipe, one sentence each.
+pub fn oci_notes(recipe: &Recipe) -> Vec<&'static str> {
+    let mut notes = Vec::new();
+    if recipe.root_change() == RootChange::None {
+        notes.push(
+            "a runtime always changes the root; this recipe does not, so the root of the host is bound on `rootfs`",
+        );
+    } else if Proc::of(recipe) == Proc::None {
+        notes
+            .push("this recipe has no /proc, and runc and crun do not start without one: it is mounted here");
+    }
+    if Proc::of(recipe) == Proc::Older {
+        notes.push(
+            "a runtime always mounts a proc of the container's own PID namespace; here the host's is bound in its place",
+        );
+    }
+    notes
 }
 
 #[cfg(test)]

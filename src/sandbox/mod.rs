@@ -23,7 +23,9 @@
 //! - [`look`]: what a program inside would find at a path, without running one.
 //! - [`session`]: all of it together, for one session.
 //! - [`oneshot`]: one command under a recipe, nothing else (`rlab exec`).
+//! - [`beside`]: a directory that appears whole or not at all. [`pack`]: the file system as an archive (`rlab export`).
 
+pub mod beside;
 mod birth;
 pub mod caps;
 pub mod collect;
@@ -41,6 +43,7 @@ pub mod memory;
 pub mod observe;
 pub mod oneshot;
 pub mod owner;
+pub mod pack;
 pub mod place;
 pub mod program;
 pub mod rootfs;

@@ -17,6 +17,11 @@ const fn limit(kind: Namespace) -> &'static str {
     }
 }
 
+/// The capabilities that rlab itself can hand on, as a mask.
+pub fn capabilities() -> u64 {
+    own::capabilities()
+}
+
 /// Looks around.
 pub fn look() -> Place {
     let zero = |kind: &Namespace| own::sysctl(limit(*kind)).as_deref() == Some("0");

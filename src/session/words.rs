@@ -163,7 +163,7 @@ impl Walk {
         } else {
             // The longest first: what a learner looks for most stands last, next to the prompt.
             let machine = stage.world.machine();
-            told.push(("as OCI config.json".to_owned(), told::oci(&self.recipe, &command)));
+            told.push(("as OCI config.json".to_owned(), told::oci(&self.recipe, &command, u64::MAX)));
             told.push(("as a shell script".to_owned(), told::shell(&self.recipe, &command, machine)));
             told.push(("as docker run".to_owned(), told::docker(&self.recipe, &command)));
         }

@@ -6,7 +6,7 @@ use super::{Op, Prepare};
 use crate::error::{Result, Trouble};
 use crate::recipe::compose::Recipe;
 use crate::recipe::ingredient::{Amount, Limit, Resource};
-use crate::recipe::machine::{Absence, CgroupVersion, Controller, Machine};
+use crate::recipe::machine::{Absence, CgroupVersion, Machine};
 
 /// What the control groups add to a plan.
 #[derive(Debug, Default)]
@@ -47,7 +47,7 @@ pub(super) fn plan(recipe: &Recipe, machine: &Machine) -> Result<Groups> {
         }
         if let Some(limit) = limits.iter().find(|limit| limit.resource == resource) {
             too_large(limit, machine)?;
-            groups.prepare.extend(writes(limit, controller));
+            groups.prepare.extend(writes(limit, controller.version));
         }
     }
     Ok(groups)
@@ -116,12 +116,12 @@ fn too_large(limit: &Limit, machine: &Machine) -> Result<()> {
 }
 
 /// The files of one limit and what is written to them, in an order that a new group takes.
-fn writes(limit: &Limit, controller: &Controller) -> Vec<Prepare> {
+pub(in crate::recipe) fn writes(limit: &Limit, version: CgroupVersion) -> Vec<Prepare> {
     use CgroupVersion::{V1, V2};
     let Limit { resource, amount } = *limit;
     let write = |file, value: String| Prepare::WriteLimit { resource, file, value, optional: false };
     let optional = |file, value: String| Prepare::WriteLimit { resource, file, value, optional: true };
-    match (resource, controller.version, amount) {
+    match (resource, version, amount) {
         (Resource::Memory, V1, Amount::Max) => vec![
             // Never below the limit, so this one first.
             optional("memory.memsw.limit_in_bytes", "-1".to_owned()),

@@ -1,6 +1,6 @@
 //! The recipe as a `docker run` line. Source: docker-container-run(1).
 
-use super::{has_stale_proc, mounts};
+use super::{Proc, mounts};
 use crate::recipe::capability::ALL;
 use crate::recipe::compose::{Recipe, RootChange};
 use crate::recipe::ingredient::{Amount, Limit, Mount, MountKind, Namespace, Resource, Tools};
@@ -8,31 +8,63 @@ use crate::recipe::line::{Command, quoted};
 
 /// The line, one option a row, and below it as comments what Docker does otherwise.
 pub fn docker(recipe: &Recipe, command: &Command) -> String {
-    let mut told = Told { words: vec!["docker run --rm".to_owned()], notes: Vec::new() };
-    told.namespaces(recipe);
-    for limit in recipe.group().unwrap_or_default() {
-        told.limit(limit);
+    let mut told = Told::of(recipe);
+    if recipe.rootfs() == Some(Tools::Host) {
+        told.note("there is no image of this machine's own tools; `busybox` stands in");
     }
-    for mount in mounts(recipe) {
-        told.mount(&mount);
-    }
-    if let Some(names) = recipe.dropped_capabilities() {
-        for name in names {
-            let name = if name == ALL { "ALL" } else { name.trim_start_matches("CAP_") };
-            told.words.push(format!("--cap-drop={name}"));
-        }
-    }
-    told.differences(recipe);
     let argv: Vec<String> = command.argv.iter().map(|word| quoted(word)).collect();
+    told.words.insert(0, "docker run --rm".to_owned());
     told.words.push(format!("busybox {}", argv.join(" ")));
     let mut text = told.words.join(" \\\n    ");
     text.push('\n');
-    for note in told.notes {
-        text.push_str("# ");
-        text.push_str(&note);
-        text.push('\n');
-    }
-    text
+    text + &told.notes()
+}
+
+/// The line as a script that makes the image of a `rootfs.tar` beside it; `name` is what the recipe is called.
+pub fn docker_file(recipe: &Recipe, command: &Command, name: &str) -> String {
+    let told = Told::of(recipe);
+    let argv: Vec<String> = command.argv.iter().map(|word| quoted(word)).collect();
+    let lines: String =
+        recipe.lines().iter().map(|line| format!("#     {}\n", line.replace(['\n', '\r'], " "))).collect();
+    let options: String = told.words.iter().map(|word| format!("    {word} \\\n")).collect();
+    format!(
+        r#"#!/bin/sh
+# {name}, in Docker's words. Podman takes the same: ENGINE=podman ./run.sh
+#
+{lines}#
+# Usage: ./run.sh [COMMAND...]
+# The image is made of rootfs.tar, which lies beside: nothing is pulled. It goes when the command has ended.
+{notes}set -eu
+
+[ $# -gt 0 ] || set -- {argv}
+cd "$(dirname "$0")"
+engine=${{ENGINE:-docker}}
+if ! command -v "$engine" >/dev/null; then
+    echo "\`$engine\` is not installed; ENGINE names another one" >&2
+    exit 3
+fi
+tty=
+if [ -t 0 ]; then tty=--tty; fi
+
+image=$("$engine" import rootfs.tar)
+image=${{image#sha256:}}
+clean_up() {{
+    status=$?
+    trap - EXIT
+    "$engine" rmi "$image" >/dev/null
+    exit "$status"
+}}
+trap clean_up EXIT
+trap 'exit 129' HUP
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+"$engine" run --rm --interactive ${{tty:+"$tty"}} \
+{options}    "$image" "$@"
+"#,
+        notes = told.notes(),
+        argv = argv.join(" "),
+    )
 }
 
 struct Told {
@@ -41,6 +73,30 @@ struct Told {
 }
 
 impl Told {
+    /// The options of a recipe, and what Docker does otherwise.
+    fn of(recipe: &Recipe) -> Self {
+        let mut told = Self { words: Vec::new(), notes: Vec::new() };
+        told.namespaces(recipe);
+        for limit in recipe.group().unwrap_or_default() {
+            told.limit(limit);
+        }
+        for mount in mounts(recipe) {
+            told.mount(&mount);
+        }
+        if let Some(names) = recipe.dropped_capabilities() {
+            for name in names {
+                let name = if name == ALL { "ALL" } else { name.trim_start_matches("CAP_") };
+                told.words.push(format!("--cap-drop={name}"));
+            }
+        }
+        told.differences(recipe);
+        told
+    }
+
+    fn notes(&self) -> String {
+        self.notes.iter().map(|note| format!("# {note}\n")).collect()
+    }
+
     fn word(&mut self, word: &str) {
         self.words.push(word.to_owned());
     }
@@ -69,8 +125,11 @@ impl Told {
                 "a user namespace is a setting of Docker's daemon (`userns-remap`), not of one container",
             );
         }
-        if let Some(name) = recipe.hostname() {
-            self.words.push(format!("--hostname={}", quoted(name)));
+        match recipe.hostname() {
+            Some(name) => self.words.push(format!("--hostname={}", quoted(name))),
+            // Docker would give the container's id, the kernel a copy of the host's name.
+            None if asked.contains(&Namespace::Uts) => self.word("--hostname=\"$(uname -n)\""),
+            None => {}
         }
     }
 
@@ -108,9 +167,6 @@ impl Told {
                 if mount.options.iter().any(|option| option == "ro") {
                     word.push_str(",readonly");
                 }
-                if mount.kind == MountKind::Bind {
-                    word.push_str(",bind-recursive=disabled");
-                }
                 self.words.push(format!("--mount {}", quoted(&word)));
             }
             MountKind::Fs(fstype) if fstype == "tmpfs" => {
@@ -132,18 +188,18 @@ impl Told {
         if recipe.root_change() == RootChange::None {
             self.note("Docker always changes the root; this recipe does not");
         }
-        if recipe.rootfs() == Some(Tools::Host) {
-            self.note("there is no image of this machine's own tools; `busybox` stands in");
-        }
-        if has_stale_proc(recipe) {
-            self.note(
-                "Docker always mounts a proc of the container's own PID namespace; here it is an older one",
-            );
-        } else if !mounts(recipe).iter().any(|mount| mount.target == "/proc") {
-            self.note("Docker mounts /proc by itself; this recipe has none");
+        match Proc::of(recipe) {
+            Proc::None => self.note("Docker mounts /proc by itself; this recipe has none"),
+            Proc::Older => self.note(
+                "Docker mounts a proc of the container's own PID namespace; here the host's, an older one, is bound over it",
+            ),
+            Proc::New => {}
         }
         self.note(
             "Docker mounts /dev and /sys by itself too, gives up most capabilities and filters system calls",
+        );
+        self.note(
+            "it puts a file or two of its own into the root: /.dockerenv, /etc/hosts, with Podman /run",
         );
     }
 }

@@ -3,13 +3,16 @@
 //! It is made from the plan, so it does the same things in the same order. What the tools of a plain machine cannot
 //! do is said in a comment. It cleans up after itself, and never removes a directory in which something is mounted.
 
+mod anywhere;
+mod start;
 mod texts;
 
 use std::fmt::Write as _;
 
+use crate::error::Result;
 use crate::recipe::capability::ALL;
 use crate::recipe::compose::{Recipe, RootChange};
-use crate::recipe::ingredient::{Namespace, Resource};
+use crate::recipe::ingredient::Resource;
 use crate::recipe::line::{Command, MOUNT_FLAGS, quoted};
 use crate::recipe::machine::{CgroupVersion, Machine};
 use crate::recipe::plan::{At, Op, Plan, Prepare, RootPlace};
@@ -17,7 +20,7 @@ use crate::recipe::plan::{At, Op, Plan, Prepare, RootPlace};
 /// The script, or as a comment why this machine cannot.
 pub fn shell(recipe: &Recipe, command: &Command, machine: &Machine) -> String {
     match Plan::new(recipe, command, machine, RootPlace::Directory) {
-        Ok(plan) => Script { recipe, plan: &plan, machine, command }.text(),
+        Ok(plan) => Script { recipe, plan: &plan, machine, command, file: None }.text(),
         Err(trouble) => {
             let told = trouble.to_string();
             let lines = told.lines().map(str::trim).filter(|line| !line.is_empty());
@@ -26,21 +29,40 @@ pub fn shell(recipe: &Recipe, command: &Command, machine: &Machine) -> String {
     }
 }
 
+/// The script as a file for any machine, v1 or v2: it asks where each controller lives, and runs the words that it is
+/// started with in place of the command. `name` is what the recipe is called.
+///
+/// # Errors
+/// A limit larger than this machine, as [`Plan::new`] has it.
+pub fn shell_file(recipe: &Recipe, command: &Command, machine: &Machine, name: &str) -> Result<String> {
+    let machine = anywhere::machine(machine);
+    let plan = Plan::new(recipe, command, &machine, RootPlace::Directory)?;
+    Ok(Script { recipe, plan: &plan, machine: &machine, command, file: Some(name) }.text())
+}
+
 struct Script<'a> {
     recipe: &'a Recipe,
     plan: &'a Plan,
     machine: &'a Machine,
     command: &'a Command,
+    /// What the recipe is called, where the script is a file for any machine.
+    file: Option<&'a str>,
 }
 
 impl Script<'_> {
     fn text(&self) -> String {
         let who = if self.machine.euid == 0 { "as root" } else { "as you are" };
-        let mut text = format!("#!/bin/sh\n# What rlab does, by hand. Run it {who}.\nset -eu\n");
+        let mut text = match self.file {
+            None => format!("#!/bin/sh\n# What rlab does, by hand. Run it {who}.\nset -eu\n"),
+            Some(name) => anywhere::head(name, self.recipe, self.command, self.machine.euid == 0),
+        };
         text.push_str(&self.names());
         text.push_str(&self.clean_up());
         for prepare in &self.plan.prepare {
             text.push_str(&self.prepare(prepare));
+        }
+        if self.file.is_some() {
+            text.push_str(&anywhere::groups(self.recipe));
         }
         text.push_str(&self.run());
         text
@@ -52,6 +74,9 @@ impl Script<'_> {
 
     /// The variables that name the groups, with their directories.
     fn groups(&self) -> Vec<(String, &str)> {
+        if self.file.is_some() {
+            return Vec::new();
+        }
         let made = self.plan.prepare.iter().filter_map(|prepare| match prepare {
             Prepare::MakeGroup { version, parent } => Some((self.group(*version, parent), parent.as_str())),
             _ => None,
@@ -92,6 +117,9 @@ impl Script<'_> {
         if self.handing().is_some() {
             text.push_str("off=\n");
         }
+        if self.file.is_some() && self.recipe.group().is_some() {
+            text.push_str(anywhere::NAMES);
+        }
         text
     }
 
@@ -126,7 +154,7 @@ impl Script<'_> {
     }
 
     fn clean_up(&self) -> String {
-        if !self.has_root() && self.groups().is_empty() {
+        if !self.has_root() && self.recipe.group().is_none() {
             return String::new();
         }
         let mut text = String::from("\nclean_up() {\n    status=$?\n    trap - EXIT\n");
@@ -139,6 +167,9 @@ impl Script<'_> {
             );
         }
         text.push_str(&self.hand_back());
+        if self.file.is_some() && self.recipe.group().is_some() {
+            text.push_str(anywhere::CLEAN_UP);
+        }
         if self.has_root() {
             text.push_str(
                 r#"    # Every mount vanished with its namespace; should one be left, removing files could reach the host's.
@@ -157,6 +188,8 @@ impl Script<'_> {
     fn prepare(&self, prepare: &Prepare) -> String {
         match prepare {
             Prepare::Rootfs(tools) => texts::rootfs(*tools),
+            // A file asks the machine on which it runs.
+            _ if self.file.is_some() => String::new(),
             Prepare::StepAside { .. } => "\n# A v2 group with processes of its own hands no controller on: this \
                                           shell moves to a leaf.\nmkdir \"$leaf\"\necho $$ > \"$leaf/cgroup.procs\"\n"
                 .to_owned(),
@@ -178,87 +211,6 @@ impl Script<'_> {
             // Mounted further below, before the PID namespace is made.
             Prepare::DetachedProc => String::new(),
         }
-    }
-
-    /// The part in parentheses: a process that joins the groups and becomes the container.
-    fn run(&self) -> String {
-        let inside = self.inside();
-        let older = self.older_proc();
-        let flags = self.flags();
-        let program: Vec<String> = self.command.argv.iter().map(|word| quoted(word)).collect();
-        let program = program.join(" ");
-        let mut text = String::new();
-        if let Some(lines) = &inside.lines {
-            let _written = write!(text, "\ninside=$(cat <<'INSIDE'\n{lines}INSIDE\n)\nexport inside\n");
-        }
-        if let Some(lines) = &older {
-            let _written = write!(
-                text,
-                "\n# A proc from before the PID namespace.\nolder=$(cat <<'OLDER'\n{lines}exec {flags}{} \"$@\"\nOLDER\n)\n",
-                inside.start
-            );
-        }
-        text.push('\n');
-        if self.plan.clone.namespaces.contains(&Namespace::Pid) && self.recipe.group().is_some() {
-            text.push_str(texts::KILLED);
-        }
-        text.push_str("(\n");
-        for op in &self.plan.child {
-            if let Op::JoinGroup(controller) = op {
-                let _written = writeln!(text, "    echo 0 > \"${controller}_group/tasks\"");
-            }
-        }
-        if self.plan.clone.into_cgroup {
-            text.push_str("    echo 0 > \"$group/cgroup.procs\"\n");
-        }
-        match older {
-            Some(_) => {
-                let _written = writeln!(text, "    exec unshare --mount sh -euc \"$older\" sh {program}");
-            }
-            None => {
-                let start = inside.start.trim_start();
-                let all = format!("{flags} {start} {program}");
-                let _written = writeln!(text, "    exec {}", all.trim());
-            }
-        }
-        text.push_str(")\n");
-        text
-    }
-
-    /// `unshare` with its flags, or nothing.
-    fn flags(&self) -> String {
-        let mut own = self.plan.clone.namespaces.clone();
-        if self.plan.child.contains(&Op::Unshare(Namespace::Cgroup)) {
-            own.insert(Namespace::Cgroup);
-        }
-        if own.is_empty() {
-            return String::new();
-        }
-        let mut words = vec!["unshare".to_owned()];
-        if own.contains(&Namespace::Pid) {
-            // Nobody is moved by unshare(2): the child is PID 1, and dies with its parent.
-            words.push("--fork --kill-child".to_owned());
-        }
-        words.extend(own.iter().map(|own| format!("--{}", own.flag())));
-        if own.contains(&Namespace::User) {
-            words.push("--map-root-user".to_owned());
-        }
-        if self.simple_proc() {
-            let path = if self.recipe.root_change() == RootChange::None { "/proc" } else { "$root/proc" };
-            words.push(format!("--mount-proc=\"{path}\""));
-        }
-        words.join(" ")
-    }
-
-    /// Whether all that is mounted is a new proc on /proc, in a PID namespace: the article's `--mount-proc`.
-    fn simple_proc(&self) -> bool {
-        let mut work = self.plan.child.iter().filter(|op| needs_lines(op));
-        let proc_only = matches!(
-            work.next(),
-            Some(Op::Mount { fstype: Some(fstype), target: At::Inside(target) | At::Root(target), flags, data: None, .. })
-                if fstype == "proc" && target == "/proc" && flags.len() == 3
-        );
-        proc_only && work.next().is_none() && self.plan.clone.namespaces.contains(&Namespace::Pid)
     }
 
     /// What is done inside, and the words that start it.

@@ -32,7 +32,7 @@ fn recipe(lines: &[&str]) -> Recipe {
 }
 
 fn json(lines: &[&str]) -> serde_json::Value {
-    serde_json::from_str(&oci(&recipe(lines), &command("ps -A"))).unwrap()
+    serde_json::from_str(&oci(&recipe(lines), &command("ps -A"), u64::MAX)).unwrap()
 }
 
 /// The words of the docker line, and the notes below it.
@@ -161,6 +161,32 @@ fn oci_says_the_same() {
     assert_eq!(other["linux"]["uidMappings"][0]["size"], 1);
     assert!(!other["process"]["capabilities"]["effective"].to_string().contains("CAP_SYS_CHROOT"));
     assert!(other.get("hostname").is_none());
-    // No root, no proc.
-    assert_eq!(other["annotations"].as_object().unwrap().len(), 2);
+    // No root of its own: the host's is bound, so that it is the same.
+    assert_eq!(other["annotations"].as_object().unwrap().len(), 1);
+    assert_eq!(other["mounts"][0]["destination"], "/");
+    assert_eq!(other["mounts"][0]["source"], "/");
+}
+
+#[test]
+fn oci_has_no_capability_that_its_maker_has_not() {
+    let all = !(1 << 24);
+    let text = oci(&recipe(&["capdrop kill"]), &command("true"), all);
+    let config: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let bounding = config["process"]["capabilities"]["bounding"].as_array().unwrap();
+    assert_eq!(bounding.len(), 39);
+    assert!(!text.contains("CAP_SYS_RESOURCE") && !text.contains("CAP_KILL"), "{text}");
+}
+
+#[test]
+fn an_older_proc_is_the_one_of_the_host() {
+    let stale = ["rootfs", "chroot", "mount -t proc proc /proc", "unshare --pid"];
+    let of = |lines: &[&str]| json(lines)["mounts"].as_array().unwrap().clone();
+    assert_eq!(of(&stale)[0]["source"], "/proc");
+    assert_eq!(of(&stale)[0]["options"], serde_json::json!(["rbind"]));
+    assert!(words(&stale).0.contains(&"type=bind,source=/proc,target=/proc".to_owned()));
+    // A later one covers it, and is the only one that is made.
+    let covered = of(&[&stale[..], &["unshare --mount-proc"]].concat());
+    assert_eq!((covered.len(), &covered[0]["type"]), (1, &serde_json::json!("proc")));
+    // Without a PID namespace there is nothing to be older than.
+    assert_eq!(of(&stale[..3])[0]["type"], "proc");
 }

@@ -1,0 +1,439 @@
+//! A recipe told as a script, as a Docker line and as an OCI bundle does what rlab does: each is really run, and asked
+//! the same questions.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test ends where something is not as it must be")]
+
+mod support;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use rlab::lab::composed::composed;
+use rlab::lab::course::Course;
+use rlab::recipe::compose::{Recipe, RootChange};
+use serde_json::Value;
+use support::{has, is_root, rlab, run, status, stderr, stdout};
+use tempfile::TempDir;
+
+/// What is exported: the fullest recipe of every lab, single steps, and the finished container.
+const WHAT: [&str; 10] = [
+    "chroot",
+    "chroot:tools",
+    "chroot:chroot",
+    "pid-namespace",
+    "pid-namespace:stale",
+    "memory-cgroup",
+    "container",
+    "container:files",
+    "container:device",
+    "full",
+];
+
+fn recipe(what: &str) -> Recipe {
+    if what == "full" {
+        return Recipe::full();
+    }
+    let (id, step) = what.split_once(':').map_or((what, None), |(id, step)| (id, Some(step)));
+    let course = Course::built_in();
+    let lab = course.lab(id).unwrap();
+    let step = step.map(|id| lab.steps.iter().position(|step| step.id == id).unwrap());
+    composed(lab, step).unwrap()
+}
+
+/// Who runs it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum By {
+    /// A shell, in so many words.
+    Shell(&'static [&'static str]),
+    Runc,
+    Podman,
+}
+
+const EVERYONE: [By; 5] =
+    [By::Shell(&["sh"]), By::Shell(&["dash"]), By::Shell(&["busybox", "sh"]), By::Runc, By::Podman];
+
+impl By {
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Shell(_) => "sh",
+            Self::Runc => "oci",
+            Self::Podman => "docker",
+        }
+    }
+}
+
+/// A place for what is exported, and a store of Podman's own: nothing of the machine's is used or left behind.
+struct Ground {
+    directory: TempDir,
+}
+
+impl Ground {
+    fn new() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let at = |name: &str| directory.path().join(name).display().to_string();
+        let engine =
+            "[engine]\nruntime = \"runc\"\ncgroup_manager = \"cgroupfs\"\nevents_logger = \"none\"\n";
+        // Its own limits may be more than this machine lets anyone have.
+        let containers = "[containers]\nlog_driver = \"none\"\ndefault_ulimits = [\"nofile=1024:1024\", \"nproc=1024:1024\"]\n";
+        fs::write(at("containers.conf"), format!("{engine}{containers}")).unwrap();
+        let store = format!(
+            "[storage]\ndriver = \"vfs\"\ngraphroot = \"{}\"\nrunroot = \"{}\"\n",
+            at("graph"),
+            at("state")
+        );
+        fs::write(at("storage.conf"), store).unwrap();
+        Self { directory }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    /// Exports what is to run this shell line, and gives the command that runs it.
+    fn export(&self, what: &str, by: By, line: &str) -> Command {
+        static NUMBER: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
+        let number = NUMBER.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let name = format!("rlab-export-{}-{number}", std::process::id());
+        let place = self.path(&name);
+        let shown = place.to_str().unwrap();
+        let told = run(&["export", what, "--as", by.word(), shown, "--", "sh", "-c", line]);
+        assert_eq!(status(&told), 0, "{what}: {}", stderr(&told));
+        let mut command = match by {
+            By::Shell(words) => {
+                let mut command = Command::new(words[0]);
+                command.args(&words[1..]).arg(place.join("container.sh"));
+                command
+            }
+            By::Runc => {
+                let mut command = Command::new("runc");
+                command.args(["run", "--bundle", shown, &name]);
+                command
+            }
+            By::Podman => {
+                let mut command = Command::new(place.join("run.sh"));
+                command.env("ENGINE", "podman");
+                command
+            }
+        };
+        command
+            .env("CONTAINERS_CONF", self.path("containers.conf"))
+            .env("CONTAINERS_STORAGE_CONF", self.path("storage.conf"))
+            .env("TMPDIR", self.directory.path());
+        command
+    }
+}
+
+fn can() -> bool {
+    is_root() && ["busybox", "dash", "runc", "podman", "unshare"].into_iter().all(has)
+}
+
+/// What /proc inside lists.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Processes {
+    None,
+    Own,
+    Host,
+}
+
+/// What is seen from inside.
+#[derive(Debug, PartialEq, Eq)]
+struct Seen {
+    first: bool,
+    host_name: String,
+    root: BTreeSet<String>,
+    processes: Processes,
+}
+
+/// The questions. This test is a process of the host: whoever sees it, sees the host.
+fn questions() -> String {
+    format!(
+        "echo pid $$; echo name $(uname -n); echo root /*; if [ -d /proc/{} ]; then echo sees Host; elif [ -d /proc/1 ]; \
+         then echo sees Own; else echo sees None; fi",
+        std::process::id()
+    )
+}
+
+fn answers(text: &str) -> Seen {
+    let answer = |to: &str| {
+        let found = text.lines().find_map(|line| line.strip_prefix(to)?.strip_prefix(' '));
+        found.unwrap_or_else(|| panic!("no answer to `{to}` in:\n{text}")).to_owned()
+    };
+    Seen {
+        first: answer("pid") == "1",
+        host_name: answer("name"),
+        root: answer("root").split(' ').map(str::to_owned).collect(),
+        processes: match answer("sees").as_str() {
+            "Host" => Processes::Host,
+            "Own" => Processes::Own,
+            _ => Processes::None,
+        },
+    }
+}
+
+/// The outcome of a line under a recipe, by rlab itself.
+fn by_rlab(recipe: &Recipe, line: &str) -> Value {
+    let home = tempfile::tempdir().unwrap();
+    let mut child = rlab(home.path())
+        .args(["run", "--script", "-", "--format", "json"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let lines = recipe.lines().join("\n") + "\n" + line + "\n";
+    child.stdin.take().unwrap().write_all(lines.as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    report["labs"][0]["start"].as_array().unwrap().last().unwrap()["outcome"].clone()
+}
+
+#[test]
+fn all_four_ways_show_the_same() {
+    if !can() {
+        return;
+    }
+    let ground = Ground::new();
+    for what in WHAT {
+        let recipe = recipe(what);
+        let own = by_rlab(&recipe, &questions());
+        let own = answers(own["stdout"].as_str().unwrap());
+        for by in EVERYONE {
+            let output = ground.export(what, by, &questions()).output().unwrap();
+            assert_eq!(status(&output), 0, "{what} {by:?}: {}", stderr(&output));
+            let mut seen = answers(&stdout(&output));
+            let runtime = !matches!(by, By::Shell(_));
+            if runtime && own.processes == Processes::None {
+                // The one thing that no runtime does without, and the export says so.
+                assert!(note(what, by).contains("/proc"), "{what} {by:?}");
+                assert_eq!(seen.processes, if own.first { Processes::Own } else { Processes::Host });
+                seen.processes = Processes::None;
+            }
+            if by == By::Podman {
+                if recipe.root_change() == RootChange::None {
+                    assert!(note(what, by).contains("always changes the root"), "{what}");
+                    seen.root.clone_from(&own.root);
+                }
+                // Where Podman puts its /run/.containerenv.
+                if !own.root.contains("/run") {
+                    seen.root.remove("/run");
+                }
+            }
+            assert_eq!(seen, own, "{what} {by:?}");
+        }
+    }
+}
+
+/// What is said to be otherwise.
+fn note(what: &str, by: By) -> String {
+    let place = tempfile::tempdir().unwrap();
+    let told = run(&["export", what, "--as", by.word(), place.path().to_str().unwrap()]);
+    let script = fs::read_to_string(place.path().join("run.sh")).unwrap_or_default();
+    let notes = script.lines().filter(|line| line.starts_with('#')).map(str::to_owned);
+    stdout(&told).lines().map(str::to_owned).chain(notes).collect::<Vec<_>>().join("\n")
+}
+
+/// Loads more than the limit in a second shell, tells its status, and waits to be looked at.
+const LOAD: &str = "(data=$(head -c 7500000 /dev/urandom); echo survived); echo status $?; read -r _";
+
+/// The one process whose words are these: the container's first shell.
+fn find(line: &str) -> i32 {
+    let words = format!("sh\0-c\0{line}\0");
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while Instant::now() < deadline {
+        for entry in fs::read_dir("/proc").unwrap().flatten() {
+            if fs::read(entry.path().join("cmdline")).is_ok_and(|bytes| bytes == words.as_bytes()) {
+                return entry.file_name().to_str().unwrap().parse().unwrap();
+            }
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    panic!("no process has the words `{line}`");
+}
+
+/// The directory of the memory group of a process: v1's own tree, or v2's.
+fn memory_group(pid: i32) -> PathBuf {
+    let groups = fs::read_to_string(format!("/proc/{pid}/cgroup")).unwrap();
+    let of = |names: &str| {
+        let line = groups.lines().find(|line| line.split(':').nth(1) == Some(names));
+        line.and_then(|line| line.splitn(3, ':').nth(2)).map(|path| path.trim_start_matches('/').to_owned())
+    };
+    match of("memory") {
+        Some(path) => Path::new("/sys/fs/cgroup/memory").join(path),
+        None => Path::new("/sys/fs/cgroup").join(of("").unwrap()),
+    }
+}
+
+/// The limit in the file of a group, and how often the kernel has killed in it.
+fn limit_and_kills(group: &Path) -> (String, u64) {
+    let read = |name: &str| fs::read_to_string(group.join(name)).ok();
+    let limit = read("memory.limit_in_bytes").or_else(|| read("memory.max")).unwrap();
+    let counters = read("memory.oom_control").or_else(|| read("memory.events")).unwrap();
+    let kills = counters.lines().find_map(|line| line.strip_prefix("oom_kill ")).unwrap().parse().unwrap();
+    (limit.trim().to_owned(), kills)
+}
+
+#[test]
+fn the_limit_is_in_the_file_and_the_kernel_kills_at_it() {
+    if !can() {
+        return;
+    }
+    let ground = Ground::new();
+    // The sleeper is no member of the course's own recipes, and the data has to come from somewhere.
+    for (at, what) in ["memory-cgroup", "container", "full"].into_iter().enumerate() {
+        let own = by_rlab(&recipe(what), "data=$(head -c 7500000 /dev/urandom); echo survived");
+        assert_eq!(own["end"]["signaled"], 9, "{what}");
+        assert_eq!(own["memory"]["oom_kill_after"], 1, "{what}");
+        let limits = own["limits"].as_array().unwrap();
+        let limit = limits.iter().find(|limit| limit["resource"] == "memory.max").unwrap();
+        let limit = limit["value"].as_str().unwrap();
+        for (nth, by) in EVERYONE.into_iter().enumerate() {
+            // Killed as a whole: 128 and the signal.
+            let killed = ground
+                .export(what, by, "data=$(head -c 7500000 /dev/urandom); echo survived")
+                .output()
+                .unwrap();
+            assert_eq!(
+                (status(&killed), stdout(&killed).as_str()),
+                (137, ""),
+                "{what} {by:?}: {}",
+                stderr(&killed)
+            );
+
+            // Killed inside, so that the group can be looked at.
+            let line = format!(": {at}{nth}; {LOAD}");
+            let mut child = ground
+                .export(what, by, &line)
+                .stdin(Stdio::piped())
+                .stdout(Stdio::piped())
+                .stderr(Stdio::null())
+                .spawn()
+                .unwrap();
+            let mut said = String::new();
+            let mut out = BufReader::new(child.stdout.take().unwrap());
+            while !said.contains("status") && out.read_line(&mut said).unwrap() > 0 {}
+            assert!(said.ends_with("status 137\n"), "{what} {by:?}: {said}");
+            let group = memory_group(find(&line));
+            assert_eq!(limit_and_kills(&group), (limit.to_owned(), 1), "{what} {by:?}");
+            drop(child.stdin.take());
+            child.wait().unwrap();
+            assert!(!group.exists(), "{what} {by:?} left {}", group.display());
+        }
+    }
+}
+
+#[test]
+fn the_scripts_are_clean_and_tell_what_they_do() {
+    if !has("shellcheck") {
+        return;
+    }
+    let place = tempfile::tempdir().unwrap();
+    for what in WHAT {
+        for (told, file) in [("sh", "container.sh"), ("docker", "run.sh")] {
+            let directory = place.path().join(format!("{told}-{what}"));
+            let output = run(&["export", what, "--as", told, directory.to_str().unwrap()]);
+            assert_eq!(status(&output), 0, "{}", stderr(&output));
+            let script = directory.join(file);
+            let checked = Command::new("shellcheck").arg(&script).output().unwrap();
+            assert!(checked.status.success(), "{what}:\n{}", stdout(&checked));
+            let text = fs::read_to_string(&script).unwrap();
+            for line in recipe(what).lines() {
+                assert!(text.contains(&format!("#     {line}\n")), "{what}: `{line}` is not told");
+            }
+        }
+    }
+}
+
+/// Every file of a directory, with what is in it.
+fn contents(directory: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+    let mut found = Vec::new();
+    let mut folders = vec![directory.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap().flatten() {
+            match entry.file_type().unwrap() {
+                kind if kind.is_dir() => folders.push(entry.path()),
+                kind if kind.is_file() => {
+                    let inside = entry.path().strip_prefix(directory).unwrap().to_owned();
+                    found.push((inside, fs::read(entry.path()).unwrap()));
+                }
+                _ => {}
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+#[test]
+fn two_exports_are_the_same() {
+    let place = tempfile::tempdir().unwrap();
+    for told in ["sh", "docker", "oci"] {
+        let [one, two] = ["one", "two"].map(|name| place.path().join(format!("{told}-{name}")));
+        for directory in [&one, &two] {
+            let output = run(&["export", "full", "--as", told, directory.to_str().unwrap()]);
+            assert_eq!(status(&output), 0, "{}", stderr(&output));
+        }
+        assert!(!contents(&one).is_empty());
+        assert!(contents(&one) == contents(&two), "{told}");
+    }
+}
+
+#[test]
+fn a_directory_that_is_not_empty_is_left_as_it_is() {
+    let place = tempfile::tempdir().unwrap();
+    let at = |name: &str| place.path().join(name);
+    let everything = || {
+        let names = fs::read_dir(place.path()).unwrap().flatten().map(|entry| entry.file_name());
+        names.collect::<BTreeSet<_>>()
+    };
+    fs::create_dir(at("full")).unwrap();
+    fs::write(at("full/mine"), "mine").unwrap();
+    fs::write(at("file"), "mine").unwrap();
+    fs::create_dir(at("empty")).unwrap();
+    std::os::unix::fs::symlink("empty", at("link")).unwrap();
+    std::os::unix::fs::symlink("nowhere", at("loose")).unwrap();
+    let before = everything();
+    for (what, name, why) in [
+        ("full", "full", "not empty"),
+        ("full", "file", "Not a directory"),
+        ("full", "loose", "No such file"),
+        ("full", "no/such", "No such file"),
+        ("full", "..", "not empty"),
+        ("container:teardown", "new", "the recipe is empty"),
+        ("container:nowhere", "new", "no step `nowhere`"),
+        ("contaner", "new", "`container`"),
+    ] {
+        let output = run(&["export", what, "--as", "oci", at(name).to_str().unwrap()]);
+        assert_eq!(status(&output), 2, "{what} {name}: {}", stderr(&output));
+        assert!(stderr(&output).contains(why), "{what} {name}: {}", stderr(&output));
+        assert!(stderr(&output).contains("hint: "), "{what} {name}: {}", stderr(&output));
+        assert_eq!((everything(), stdout(&output).as_str()), (before.clone(), ""), "{what} {name}");
+    }
+    assert_eq!(fs::read_to_string(at("full/mine")).unwrap(), "mine");
+    // An empty one is as good as none, through a link too.
+    let output = run(&["export", "full", "--as", "sh", at("link").to_str().unwrap()]);
+    assert_eq!(status(&output), 0, "{}", stderr(&output));
+    assert!(at("empty/container.sh").is_file() && at("link").is_symlink());
+    assert_eq!(everything(), before);
+}
+
+#[test]
+fn a_full_disk_leaves_nothing_half_written() {
+    if !is_root() {
+        return;
+    }
+    let place = tempfile::tempdir().unwrap();
+    let at = place.path().display();
+    for told in ["docker", "oci"] {
+        // One mebibyte is enough for the script and not for BusyBox.
+        let line = format!(
+            "mount -t tmpfs -o size=1m tmpfs {at} && {{ {} export full --as {told} {at}/new; echo status $?; ls -A {at}; }}",
+            env!("CARGO_BIN_EXE_rlab")
+        );
+        let output = Command::new("unshare").args(["--mount", "sh", "-c", &line]).output().unwrap();
+        assert_eq!(stdout(&output), "status 125\n", "{told}: {}", stderr(&output));
+        assert!(stderr(&output).contains("No space left"), "{told}: {}", stderr(&output));
+    }
+}
