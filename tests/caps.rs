@@ -10,7 +10,7 @@ use std::os::unix::fs::chown;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use support::{alone, has, marked_by, others, rlab, status, stderr, stdout, wait_for};
+use support::{alone, fed, has, marked_by, others, rlab, status, stderr, stdout, wait_for};
 
 /// Forks itself anew for ever.
 const BOMB: &str = "b() { while :; do b & done; }; b 2> /dev/null & exec sleep 1000";
@@ -25,16 +25,7 @@ fn processes() -> usize {
 
 /// Starts a session with these lines.
 fn play(home: &std::path::Path, arguments: &[&str], lines: &str) -> Child {
-    let mut child = rlab(home)
-        .arg("play")
-        .args(arguments)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    child.stdin.take().unwrap().write_all(lines.as_bytes()).unwrap();
-    child
+    fed(rlab(home).arg("play").args(arguments), lines)
 }
 
 /// What these lines come to, as the report tells it.

@@ -7,20 +7,24 @@ mod support;
 use std::io::Write;
 use std::process::{Output, Stdio};
 
-use support::{has, is_root, left_by, rlab, run, run_and_leave_nothing, skip, status, stderr, stdout};
+use support::{feed, has, is_root, left_by, rlab, run, run_and_leave_nothing, skip, status, stderr, stdout};
 
 /// Feeds lines to the REPL without a terminal.
 fn session(lines: &str) -> Output {
     let home = tempfile::tempdir().unwrap();
-    let mut child = rlab(home.path())
-        .arg("play")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    child.stdin.take().unwrap().write_all(lines.as_bytes()).unwrap();
-    child.wait_with_output().unwrap()
+    feed(rlab(home.path()).arg("play"), lines)
+}
+
+#[test]
+fn a_mistyped_program_is_near_to_one_that_is_there() {
+    if !is_root() || !has("busybox") {
+        return;
+    }
+    let told = all(&session("rootfs\nchroot\nsl /\n/bin/sl\ndrop chroot\nslepe 1\n"));
+    assert_eq!(told.matches("did you mean `ls`?").count(), 1, "{told}");
+    assert_eq!(told.matches("did you mean `sleep`?").count(), 1, "{told}");
+    let told = stderr(&run(&["exec", "--with", "full", "--", "hostnmae"]));
+    assert!(told.contains("did you mean `hostname`?"), "{told}");
 }
 
 fn all(output: &Output) -> String {
@@ -205,18 +209,10 @@ fn a_read_only_control_group_is_told() {
 #[test]
 fn bytes_that_are_no_text_do_no_harm() {
     let home = tempfile::tempdir().unwrap();
-    let mut child = rlab(home.path())
-        .arg("play")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
     let mut lines = b"\xff\xfe\x00\x1b[2J\n".to_vec();
     lines.extend(std::iter::repeat_n(b'x', 1 << 20));
     lines.extend(b"\nhelp\n");
-    child.stdin.take().unwrap().write_all(&lines).unwrap();
-    let output = child.wait_with_output().unwrap();
+    let output = feed(rlab(home.path()).arg("play"), lines);
     assert_ne!(status(&output), 101, "a panic: {}", stderr(&output));
     assert!(stdout(&output).contains("rootfs"), "help was not reached: {}", stdout(&output));
     assert!(!stdout(&output).contains('\x1b'), "an escape sequence got through");

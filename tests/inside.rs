@@ -4,29 +4,24 @@
 
 mod support;
 
-use std::io::Write;
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Output};
 
-use support::{is_root, stderr, stdout};
+use support::{feed, is_root, stderr, stdout};
 
 /// A session with these lines, started by a shell that has descriptors and variables of its own.
 fn play(lines: &str) -> Output {
     let home = tempfile::tempdir().unwrap();
     let script = format!("exec 7</ 8>>$HOME/log 9</etc; exec {} play", env!("CARGO_BIN_EXE_rlab"));
-    let mut child = Command::new("sh")
-        .args(["-c", &script])
-        .env("HOME", home.path())
-        .env("XDG_STATE_HOME", home.path())
-        .env("NO_COLOR", "1")
-        .env("SECRET_OF_THE_CALLER", "told")
-        .env("LD_PRELOAD_OF_NOBODY", "told")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    child.stdin.take().unwrap().write_all(lines.as_bytes()).unwrap();
-    child.wait_with_output().unwrap()
+    feed(
+        Command::new("sh")
+            .args(["-c", &script])
+            .env("HOME", home.path())
+            .env("XDG_STATE_HOME", home.path())
+            .env("NO_COLOR", "1")
+            .env("SECRET_OF_THE_CALLER", "told")
+            .env("LD_PRELOAD_OF_NOBODY", "told"),
+        lines,
+    )
 }
 
 /// What a shell of its own says its descriptors are; `ls` would have one more, for the directory that it reads.

@@ -5,10 +5,9 @@
 
 mod support;
 
-use std::io::Write;
 use std::process::{Command, Output, Stdio};
 
-use support::{has, is_root, left_by, rlab, run_and_leave_nothing, status, stderr, stdout};
+use support::{feed, has, is_root, left_by, rlab, run_and_leave_nothing, status, stderr, stdout};
 
 /// One command under these lines.
 fn exec(with: &[&str], command: &[&str]) -> Output {
@@ -173,15 +172,7 @@ fn a_link_in_the_root_leads_no_mount_outside() {
 
 fn play(lines: &str) -> Output {
     let home = tempfile::tempdir().unwrap();
-    let mut child = rlab(home.path())
-        .arg("play")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    child.stdin.take().unwrap().write_all(lines.as_bytes()).unwrap();
-    child.wait_with_output().unwrap()
+    feed(rlab(home.path()).arg("play"), lines)
 }
 
 #[test]

@@ -4,11 +4,9 @@
 
 mod support;
 
-use std::io::Write as _;
 use std::path::Path;
-use std::process::Stdio;
 
-use support::{can_run_labs, rlab, status, stderr, stdout};
+use support::{can_run_labs, feed, rlab, status, stderr, stdout};
 
 /// The file of the limit, and that of the members, of this machine's memory controller.
 fn files() -> [&'static str; 2] {
@@ -27,15 +25,7 @@ fn holds(at: &str, labs: Option<&str>, lines: &str) -> String {
         std::fs::write(home.path().join("labs/mine.toml"), lab).unwrap();
         command.arg("--labs").arg(home.path().join("labs"));
     }
-    let mut child = command
-        .args(["run", at, "--script", "-"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    child.stdin.take().unwrap().write_all(lines.as_bytes()).unwrap();
-    let output = child.wait_with_output().unwrap();
+    let output = feed(command.args(["run", at, "--script", "-"]), lines);
     assert_eq!(status(&output), 0, "{at}: {lines}\n{}{}", stdout(&output), stderr(&output));
     stdout(&output)
 }

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Output, Stdio};
 
 use serde_json::Value;
-use support::{can_run_labs, has, is_root, rlab, status, stderr, stdout};
+use support::{can_run_labs, feed, has, is_root, rlab, status, stderr, stdout};
 
 /// A session that reads lines from a pipe.
 fn session(home: &Path, args: &[&str]) -> Child {
@@ -196,20 +196,16 @@ fn with_state_on(mount: &str, lines: &str) -> Output {
     fs::create_dir_all(&state).unwrap();
     let script = format!("{mount}\nexec \"$RLAB\" start chroot");
     let lines = format!("{lines}\nquit\n");
-    let mut child = std::process::Command::new("unshare")
-        .args(["-m", "sh", "-euc", &script])
-        .env("S", &state)
-        .env("RLAB", env!("CARGO_BIN_EXE_rlab"))
-        .env("HOME", home.path())
-        .env("XDG_STATE_HOME", home.path().join("state"))
-        .env("LC_ALL", "C.UTF-8")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    child.stdin.take().unwrap().write_all(lines.as_bytes()).unwrap();
-    child.wait_with_output().unwrap()
+    feed(
+        std::process::Command::new("unshare")
+            .args(["-m", "sh", "-euc", &script])
+            .env("S", &state)
+            .env("RLAB", env!("CARGO_BIN_EXE_rlab"))
+            .env("HOME", home.path())
+            .env("XDG_STATE_HOME", home.path().join("state"))
+            .env("LC_ALL", "C.UTF-8"),
+        lines,
+    )
 }
 
 fn told_once(output: &Output, errno: &str) {

@@ -5,10 +5,7 @@
 
 mod support;
 
-use std::io::Write;
-use std::process::Stdio;
-
-use support::{can_run_labs, repository, rlab, stderr};
+use support::{can_run_labs, feed, repository, rlab, stderr};
 
 /// The blocks of text in the README that show a run.
 fn blocks() -> Vec<String> {
@@ -49,16 +46,7 @@ fn the_transcripts_of_the_readme_are_real() {
     let [lesson, kill] = blocks.as_slice() else { panic!("{} blocks", blocks.len()) };
     let play = |arguments: &[&str], lines: &str| {
         let home = tempfile::tempdir().unwrap();
-        let mut child = rlab(home.path())
-            .args(arguments)
-            .env("COLUMNS", "84")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        child.stdin.take().unwrap().write_all(lines.as_bytes()).unwrap();
-        let output = child.wait_with_output().unwrap();
+        let output = feed(rlab(home.path()).args(arguments).env("COLUMNS", "84"), lines);
         format!("{}{}", String::from_utf8_lossy(&output.stdout), stderr(&output))
     };
     shows(lesson, &play(&["start", "pid-namespace:fresh"], "1\nunshare -f -p --mount-proc\n"));

@@ -9,7 +9,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-use support::{alone, has, left_by, others, rlab, status, stderr, stdout};
+use support::{alone, feed, has, left_by, others, rlab, status, stderr, stdout};
 
 /// The name that an rlab of this world would have given, which is dead.
 fn dead_name() -> String {
@@ -123,19 +123,15 @@ fn a_name_that_is_taken_is_told_and_not_used() {
         let precious = precious(base.path());
         let namespace = std::fs::metadata("/proc/self/ns/pid").unwrap().ino();
         let script = take.replace("$SQUAT", &squat.replace("$PRECIOUS", precious.to_str().unwrap()));
-        let mut child = Command::new("sh")
-            .args(["-c", &script])
-            .env("RLAB", env!("CARGO_BIN_EXE_rlab"))
-            .env("NS", namespace.to_string())
-            .env("TMPDIR", base.path())
-            .env("HOME", base.path())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        std::io::Write::write_all(&mut child.stdin.take().unwrap(), b"rootfs\nls /\n").unwrap();
-        let output = child.wait_with_output().unwrap();
+        let output = feed(
+            Command::new("sh")
+                .args(["-c", &script])
+                .env("RLAB", env!("CARGO_BIN_EXE_rlab"))
+                .env("NS", namespace.to_string())
+                .env("TMPDIR", base.path())
+                .env("HOME", base.path()),
+            b"rootfs\nls /\n",
+        );
         let told = format!("{}{}", stdout(&output), stderr(&output));
         assert!(told.contains("somebody has taken the name"), "{squat}: {told}");
         assert_eq!(std::fs::read_dir(&precious).unwrap().count(), 1, "{squat}: something was built there");

@@ -58,6 +58,8 @@ pub struct Context {
     pub root: RootChange,
     /// The program, where it could not be executed.
     pub executable: Executable,
+    /// The program that a mistyped name is near to.
+    pub near: Option<String>,
     /// Whether the directory of the file that could not be opened is gone, too.
     pub directory_gone: bool,
     /// The place in which rlab itself runs.
@@ -70,6 +72,7 @@ impl Default for Context {
             own: Vec::new(),
             root: RootChange::None,
             executable: Executable::Unknown,
+            near: None,
             directory_gone: false,
             place: Place::default(),
         }
@@ -175,7 +178,7 @@ pub fn meaning(call: &str, args: &str, errno: i32, context: &Context) -> Option<
         means = means.replace("{interpreter}", interpreter);
     }
     let missing = known == Errno::ENOENT && !matches!(context.executable, Executable::Interpreter(_));
-    let near = mistyped(call, args).filter(|_| missing);
+    let near = mistyped(call, args).or(context.near.as_deref()).filter(|_| missing);
     let mend = near.map_or_else(|| row.mend.to_owned(), |word| format!("did you mean `{word}`?"));
     Some(Meaning { errno: name(errno), entry: row.id, means, mend })
 }

@@ -13,8 +13,8 @@ use nix::unistd::Pid;
 use crate::error::{Result, Trouble};
 use crate::kernel::proc;
 use crate::recipe::outcome::{End, Job, OUTPUT_LIMIT, Paired, Peek, Seen};
-use crate::sandbox::launch::{self, Process};
-use crate::sandbox::observe;
+use crate::sandbox::launch::Process;
+use crate::sandbox::{capture, observe};
 
 /// One container that stays.
 #[derive(Debug)]
@@ -59,7 +59,7 @@ pub fn output_pipe() -> Result<(File, [OwnedFd; 3])> {
     fcntl(&output, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).map_err(failed)?;
     // EPERM: a user who has many large pipes already gets one of 64 KiB.
     let _ = fcntl(&output, FcntlArg::F_SETPIPE_SZ(OUTPUT_LIMIT as i32));
-    let input = launch::empty_input().map_err(failed)?;
+    let input = capture::empty_input().map_err(failed)?;
     let stderr = stdout.try_clone().map_err(|_| failed(Errno::EMFILE))?;
     Ok((output.into(), [input, stdout, stderr]))
 }

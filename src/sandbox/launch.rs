@@ -1,13 +1,10 @@
 //! From a plan to a running process: prepared, born, watched, and its end told.
 
-use std::fs::File;
-use std::io::Read;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use nix::errno::Errno;
-use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{Signal, killpg};
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
@@ -20,9 +17,10 @@ use crate::kernel::proc;
 use crate::kernel::signals::Interrupts;
 use crate::recipe::ingredient::Namespace;
 use crate::recipe::machine::Machine;
-use crate::recipe::outcome::{Call, CallResult, Capped, End, OUTPUT_LIMIT, Seen};
+use crate::recipe::outcome::{Call, CallResult, Capped, End, Seen};
 use crate::recipe::plan::{Op, Plan, Prepare};
 use crate::sandbox::caps::LineWatch;
+use crate::sandbox::capture::{Capture, Output};
 use crate::sandbox::group::Group;
 use crate::sandbox::program::{self, Ground};
 use crate::sandbox::{birth, mark, observe, sweep};
@@ -304,7 +302,7 @@ impl Process {
         let (mut interrupted, mut capped) = (None, None);
         loop {
             let mut fds = vec![PollFd::new(self.child.pidfd.as_fd(), PollFlags::POLLIN)];
-            fds.extend(capture.open().map(|stream| PollFd::new(stream.pipe.as_fd(), PollFlags::POLLIN)));
+            fds.extend(capture.open().map(|pipe| PollFd::new(pipe, PollFlags::POLLIN)));
             fds.extend(interrupts.as_ref().map(|signals| PollFd::new(signals.as_fd(), PollFlags::POLLIN)));
             match poll(&mut fds, PollTimeout::from(TICK)) {
                 Ok(0) => sink(Heard::Silence(self.millis())),
@@ -363,101 +361,6 @@ pub struct Supervised {
     pub capped: Option<Capped>,
     /// How long it ran.
     pub millis: u64,
-}
-
-/// What a process wrote.
-#[derive(Debug, Default)]
-pub struct Output {
-    /// To standard output.
-    pub stdout: String,
-    /// To standard error.
-    pub stderr: String,
-    /// Whether something beyond [`OUTPUT_LIMIT`] was thrown away.
-    pub truncated: bool,
-}
-
-/// The pipes from which a process's output is read.
-#[derive(Debug)]
-pub struct Capture {
-    streams: Vec<Stream>,
-}
-
-#[derive(Debug)]
-struct Stream {
-    pipe: File,
-    error: bool,
-    open: bool,
-    kept: Vec<u8>,
-    truncated: bool,
-}
-
-impl Capture {
-    /// Makes the pipes: the ends to read, and the descriptors for the process (input is empty).
-    ///
-    /// # Errors
-    /// EMFILE.
-    pub fn new() -> Result<(Self, [OwnedFd; 3])> {
-        let failed = |errno: Errno| Trouble::sandbox("cannot make a pipe for the output").because(errno);
-        let input = empty_input().map_err(failed)?;
-        let (stdout, stdout_writer) = nix::unistd::pipe2(OFlag::O_CLOEXEC).map_err(failed)?;
-        let (stderr, stderr_writer) = nix::unistd::pipe2(OFlag::O_CLOEXEC).map_err(failed)?;
-        let mut streams = Vec::new();
-        for (pipe, error) in [(stdout, false), (stderr, true)] {
-            fcntl(&pipe, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).map_err(failed)?;
-            streams.push(Stream { pipe: pipe.into(), error, open: true, kept: Vec::new(), truncated: false });
-        }
-        Ok((Self { streams }, [input, stdout_writer, stderr_writer]))
-    }
-
-    fn open(&self) -> impl Iterator<Item = &Stream> {
-        self.streams.iter().filter(|stream| stream.open)
-    }
-
-    /// Reads what is there.
-    fn drain(&mut self, sink: &mut dyn FnMut(&[u8], bool)) {
-        let mut piece = [0; 16 * 1024];
-        for stream in self.streams.iter_mut().filter(|stream| stream.open) {
-            // A bounded number of pieces: a program that writes without end must not keep us from the interrupt.
-            for _ in 0..64 {
-                match stream.pipe.read(&mut piece) {
-                    Ok(0) => {
-                        stream.open = false;
-                        break;
-                    }
-                    Ok(length) => {
-                        let bytes = piece.get(..length).unwrap_or_default();
-                        sink(bytes, stream.error);
-                        let room = OUTPUT_LIMIT.saturating_sub(stream.kept.len()).min(length);
-                        stream.truncated |= room < length;
-                        stream.kept.extend_from_slice(bytes.get(..room).unwrap_or_default());
-                    }
-                    Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-                    Err(error) => {
-                        stream.open = error.kind() == std::io::ErrorKind::WouldBlock;
-                        break;
-                    }
-                }
-            }
-        }
-    }
-
-    fn into_output(self) -> Output {
-        let mut output = Output::default();
-        for stream in self.streams {
-            let text = String::from_utf8_lossy(&stream.kept).into_owned();
-            output.truncated |= stream.truncated;
-            if stream.error { output.stderr = text } else { output.stdout = text }
-        }
-        output
-    }
-}
-
-/// A descriptor from which nothing can be read. Not /dev/null: where rlab runs in a chroot there may be none.
-///
-/// # Errors
-/// EMFILE.
-pub fn empty_input() -> nix::Result<OwnedFd> {
-    nix::unistd::pipe2(OFlag::O_CLOEXEC).map(|(input, _writer)| input)
 }
 
 /// Where programs are looked for inside, in this order.

@@ -16,6 +16,7 @@
 //! - [`program`]: a plan becomes prepared system calls.
 //! - `birth`: the process is born, in its namespaces and its v2 group.
 //! - [`launch`]: from the plan to the running process: watched, and its end told.
+//! - [`capture`]: what a process writes.
 //! - [`observe`]: what the host sees of a process, and of itself.
 //! - [`memory`]: the kill counter, the peak, the victim.
 //! - [`jobs`]: containers that stay.
@@ -28,6 +29,7 @@
 pub mod beside;
 mod birth;
 pub mod caps;
+pub mod capture;
 pub mod collect;
 pub mod enter;
 pub mod group;

@@ -56,10 +56,10 @@ pub fn run(recipe: &Recipe, command: &Command, before: Option<Before<'_>>) -> Re
     let mut calls = standing.agree_on_group(&plan.prepare, &machine)?;
     let tools = recipe.rootfs().filter(|_| recipe.root_change() != RootChange::None);
     let manifest = tools.map(|tools| Manifest::new(tools, Names::For(&command.argv))).transpose()?;
-    let place = manifest.as_ref().map(|manifest| Place::find(&plan, manifest)).transpose()?;
+    let site = manifest.as_ref().map(|manifest| Site::find(&plan, manifest)).transpose()?;
     let program = command.argv.first().map_or("", String::as_str);
     let mut ground = Ground {
-        root: place.as_ref().map(Place::path),
+        root: site.as_ref().map(Site::path),
         manifest: manifest.as_ref(),
         program: match &manifest {
             Some(manifest) if !program.contains('/') => {
@@ -79,7 +79,7 @@ pub fn run(recipe: &Recipe, command: &Command, before: Option<Before<'_>>) -> Re
     let keeper = if ends_with_it { None } else { Keeper::post() };
     let program = ground.program.clone();
     let explain = |calls: &mut [Call]| {
-        let root = place.as_ref().map(Place::path);
+        let root = site.as_ref().map(Site::path);
         teach::explain(
             calls,
             Case { recipe, plan: &plan, program: &program, root, manifest: manifest.as_ref() },
@@ -123,15 +123,15 @@ pub fn run(recipe: &Recipe, command: &Command, before: Option<Before<'_>>) -> Re
     Ok(Done { calls, end, capped: bound.met() })
 }
 
-/// Where the root in memory is mounted.
-enum Place {
+/// The directory on which the root in memory is mounted.
+enum Site {
     /// A directory that was there before. In the container's mount namespace alone its files are covered.
     Covered(PathBuf),
     /// A new one.
     Own(WorkDirectory),
 }
 
-impl Place {
+impl Site {
     /// A new directory costs the disk's journal more time than most of the launch takes, so the directory for temporary
     /// files is covered instead. Not where something in it is still to be mounted, and not without a PID namespace: what
     /// outlives a killed rlab there is recognised by its root, which then must bear the owner's name.

@@ -247,6 +247,14 @@ impl Manifest {
         known.then(|| format!("/{path}"))
     }
 
+    /// The names of all programs in /bin, and those that BusyBox would have there if they were called.
+    pub fn programs(&self) -> BTreeSet<String> {
+        let paths = self.files.keys().chain(self.links.keys()).chain(self.scripts.keys());
+        let there = paths.filter_map(|path| path.strip_prefix("bin/"));
+        let could_be = TOOLS.iter().copied().filter(|_| self.files.contains_key("bin/busybox"));
+        there.chain(could_be).map(str::to_owned).collect()
+    }
+
     /// Copies everything into a new directory.
     ///
     /// # Errors

@@ -15,11 +15,12 @@ use crate::recipe::outcome::{
 };
 use crate::recipe::plan::{Plan, RootPlace};
 use crate::sandbox::caps::{self, Bound, Caps};
+use crate::sandbox::capture::{Capture, Output};
 use crate::sandbox::collect::Look;
 use crate::sandbox::enter::Target;
 use crate::sandbox::jobs::{self, Jobs};
 use crate::sandbox::keeper::Keeper;
-use crate::sandbox::launch::{self, Base, Capture, Heard, Launched, Output, Process, Supervised};
+use crate::sandbox::launch::{self, Base, Heard, Launched, Process, Supervised};
 use crate::sandbox::memory::{Room, Watch};
 use crate::sandbox::program::Ground;
 use crate::sandbox::standing::Standing;

@@ -8,8 +8,10 @@ use crate::kernel::{elf, tree};
 use crate::recipe::compose::{Recipe, RootChange};
 use crate::recipe::errno::{self, Context, Executable};
 use crate::recipe::ingredient::{Mount, MountKind};
+use crate::recipe::nearest::nearest;
 use crate::recipe::outcome::Call;
 use crate::recipe::plan::Plan;
+use crate::sandbox::look::View;
 use crate::sandbox::place;
 use crate::sandbox::rootfs::Manifest;
 
@@ -35,6 +37,7 @@ pub fn explain(calls: &mut [Call], case: Case<'_>) {
     context.directory_gone = is_gone(last);
     if last.name == "execve" {
         context.executable = executable(case);
+        context.near = near(last, case);
     }
     let meaning = errno::of(calls, &context);
     if let Some(last) = calls.last_mut() {
@@ -54,6 +57,16 @@ fn is_gone(call: &Call) -> bool {
     let Some(path) = call.args.split('"').nth(1).map(Path::new) else { return false };
     let directory = if call.args.contains("O_WRONLY") { path.parent().unwrap_or(path) } else { path };
     !directory.exists()
+}
+
+/// The program, of those that are there, whose name is near to the one that was typed.
+fn near(exec: &Call, case: Case<'_>) -> Option<String> {
+    let typed = exec.args.split_once("[\"")?.1.split('"').next().filter(|name| !name.contains('/'))?;
+    let known = match case.manifest {
+        Some(manifest) => manifest.programs(),
+        None => View::inside(case.recipe, case.root).programs(),
+    };
+    nearest(typed, known.iter().map(String::as_str)).filter(|near| *near != typed).map(str::to_owned)
 }
 
 /// Looks at a program that could not be executed.

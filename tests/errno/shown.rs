@@ -1,9 +1,6 @@
 //! The same refusal in every place where a learner can meet it: the REPL, `rlab run`, `rlab exec`.
 
-use std::io::Write;
-use std::process::Stdio;
-
-use crate::support::{is_root, rlab, status, stderr, stdout};
+use crate::support::{feed, is_root, rlab, status, stderr, stdout};
 
 /// The entry that is met everywhere, from the table itself.
 fn entry() -> rlab::recipe::errno::Entry {
@@ -26,15 +23,7 @@ const LINES: &str = "unshare --user\nmount -t proc proc /proc\ntrue\n";
 
 fn fed(arguments: &[&str]) -> std::process::Output {
     let home = tempfile::tempdir().unwrap();
-    let mut child = rlab(home.path())
-        .args(arguments)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    child.stdin.take().unwrap().write_all(LINES.as_bytes()).unwrap();
-    child.wait_with_output().unwrap()
+    feed(rlab(home.path()).args(arguments), LINES)
 }
 
 #[test]

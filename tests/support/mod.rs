@@ -11,7 +11,7 @@ mod window;
 use std::io::Write;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 /// The labs that are built in, in the order of the course.
@@ -35,6 +35,19 @@ pub(crate) fn rlab(home: &Path) -> Command {
 pub(crate) fn run(arguments: &[&str]) -> Output {
     let home = tempfile::tempdir().unwrap();
     rlab(home.path()).args(arguments).output().unwrap()
+}
+
+/// Starts a command and feeds it these lines; its streams are pipes.
+pub(crate) fn fed(command: &mut Command, lines: impl AsRef<[u8]>) -> Child {
+    let piped = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = piped.spawn().unwrap();
+    child.stdin.take().unwrap().write_all(lines.as_ref()).unwrap();
+    child
+}
+
+/// Feeds a command these lines and waits for its end.
+pub(crate) fn feed(command: &mut Command, lines: impl AsRef<[u8]>) -> Output {
+    fed(command, lines).wait_with_output().unwrap()
 }
 
 /// A command that runs where a seccomp filter hides clone3, as Docker's does; its words follow.

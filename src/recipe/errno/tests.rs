@@ -44,6 +44,7 @@ fn contexts() -> Vec<Context> {
                     own: own.clone(),
                     root,
                     executable,
+                    near: None,
                     directory_gone,
                     place: place.clone(),
                 });
@@ -133,6 +134,11 @@ fn a_mistyped_word_is_recognised() {
     assert!(mend("unshar").contains("`unshare`"));
     assert!(mend("moutn").contains("`mount`"));
     assert!(!mend("python3").contains("did you mean"));
+    // A program that is there, too; rlab's own words go first.
+    let context = Context { near: Some("ps".to_owned()), ..Context::default() };
+    let near = |args: &str| meaning("execve", args, Errno::ENOENT as i32, &context).unwrap().mend;
+    assert!(near("\"/bin/pss\", [\"pss\"], …").contains("`ps`"));
+    assert!(near("\"/bin/unshar\", [\"unshar\"], …").contains("`unshare`"));
     // The program of that name, after `run`.
     assert!(!mend("mount").contains("did you mean"));
 }
