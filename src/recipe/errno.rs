@@ -62,6 +62,8 @@ pub struct Context {
     pub near: Option<String>,
     /// Whether the directory of the file that could not be opened is gone, too.
     pub directory_gone: bool,
+    /// Whether the call was about a group of cgroup v1.
+    pub v1: bool,
     /// The place in which rlab itself runs.
     pub place: Place,
 }
@@ -74,6 +76,7 @@ impl Default for Context {
             executable: Executable::Unknown,
             near: None,
             directory_gone: false,
+            v1: false,
             place: Place::default(),
         }
     }

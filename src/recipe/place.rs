@@ -25,10 +25,14 @@ pub struct Place {
     pub confined: Option<String>,
     /// AppArmor lets no program without a profile have capabilities in a user namespace of its own (Ubuntu).
     pub apparmor_restricts: bool,
+    /// `kernel.unprivileged_userns_clone` is 0, and rlab has not the right to do it all the same (Debian).
+    pub userns_clone_off: bool,
     /// Capabilities in effect, as a bit mask.
     pub capabilities: u64,
     /// Kinds of namespace of which none may be made here: their `user.max_…_namespaces` is 0.
     pub forbidden: BTreeSet<Namespace>,
+    /// systemd manages this machine, so it can hand control groups to users.
+    pub systemd: bool,
     /// The group with its `pids.max` in which there is no room for another process.
     pub processes_full: bool,
 }
@@ -43,8 +47,10 @@ impl Default for Place {
             filtered: false,
             confined: None,
             apparmor_restricts: false,
+            userns_clone_off: false,
             capabilities: u64::MAX,
             forbidden: BTreeSet::new(),
+            systemd: false,
             processes_full: false,
         }
     }

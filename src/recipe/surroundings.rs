@@ -18,7 +18,8 @@ pub const MARKS: &[&str] = &[
 ];
 const DOCKER_MARK: &str = "/.dockerenv";
 const PODMAN_MARK: &str = "/run/.containerenv";
-const SYSTEMD_MARK: &str = "/run/systemd/system";
+/// There where systemd manages the machine (sd_booted(3)).
+pub const SYSTEMD_MARK: &str = "/run/systemd/system";
 const CODESPACES_MARK: &str = "/workspaces/.codespaces";
 
 /// Environment variables that say something.

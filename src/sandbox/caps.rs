@@ -164,9 +164,11 @@ impl Own {
         let path = parent.join(format!("{}{}", owner::own_name(), owner::CAPS));
         fs::create_dir(&path).ok()?;
         let own = Self { path, version: controller.version, enabled };
-        // Where it cannot be bounded it is of no use, and goes.
+        // Where it cannot be bounded it is of no use, and goes; and where it takes nobody in: below a group that has both
+        // processes and controllers for its children it is "domain invalid".
         fs::write(own.path.join("pids.max"), PROCESSES.to_string()).ok()?;
-        Some(own)
+        let takes_in = !unified || cgroup::read(&own.path, "cgroup.type").is_ok_and(|kind| kind == "domain");
+        takes_in.then_some(own)
     }
 }
 

@@ -1,8 +1,11 @@
 //! The place in which rlab itself runs: asked when something was refused, and by `rlab doctor`.
 
+use std::path::Path;
+
 use crate::kernel::own;
 use crate::recipe::ingredient::Namespace;
-use crate::recipe::place::Place;
+use crate::recipe::place::{Place, SYS_ADMIN};
+use crate::recipe::surroundings::SYSTEMD_MARK;
 
 /// The name of a kind of namespace in `user.max_…_namespaces`.
 const fn limit(kind: Namespace) -> &'static str {
@@ -33,8 +36,11 @@ pub fn look() -> Place {
         filtered: own::is_filtered(),
         confined: own::profile(),
         apparmor_restricts: restricts,
+        userns_clone_off: own::sysctl("kernel.unprivileged_userns_clone").as_deref() == Some("0")
+            && own::capabilities() >> SYS_ADMIN & 1 == 0,
         capabilities: own::capabilities(),
         forbidden: Namespace::ALL.into_iter().filter(zero).collect(),
+        systemd: Path::new(SYSTEMD_MARK).exists(),
         processes_full: own::is_at_pids_max(),
     }
 }

@@ -48,7 +48,8 @@ pub fn explain(calls: &mut [Call], case: Case<'_>) {
 /// Adds to a trouble that the last of these calls, which rlab made on the host, was refused.
 pub fn told(trouble: Trouble, calls: &[Call]) -> Trouble {
     let directory_gone = calls.last().is_some_and(is_gone);
-    let context = Context { directory_gone, place: place::look(), ..Context::default() };
+    let v1 = calls.last().is_some_and(is_v1);
+    let context = Context { directory_gone, v1, place: place::look(), ..Context::default() };
     errno::told(trouble, calls, &context)
 }
 
@@ -67,6 +68,12 @@ fn near(exec: &Call, case: Case<'_>) -> Option<String> {
         None => View::inside(case.recipe, case.root).programs(),
     };
     nearest(typed, known.iter().map(String::as_str)).filter(|near| *near != typed).map(str::to_owned)
+}
+
+/// Whether the directory that a call wanted to make would have been a group of cgroup v1, where a `tasks` file is in each.
+fn is_v1(call: &Call) -> bool {
+    let path = call.args.split('"').nth(1).map(Path::new);
+    path.and_then(Path::parent).is_some_and(|above| above.join("tasks").exists())
 }
 
 /// Looks at a program that could not be executed.

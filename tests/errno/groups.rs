@@ -49,7 +49,7 @@ pub(crate) const ALL: &[Provocation] = &[
         "cgroup memory.max=64M\n!mount -o remount,bind,ro /sys/fs/cgroup/memory\ndrop cgroup\n\
          !mount -o remount,bind,rw /sys/fs/cgroup/memory\n",
     ),
-    provoke("group-not-yours", "mkdir", EACCES, USER, "cgroup memory.max=64M\n"),
+    provoke("group-not-yours-v1", "mkdir", EACCES, USER, "cgroup memory.max=64M\n"),
     provoke(
         "group-in-use",
         "rmdir",

@@ -20,6 +20,7 @@ use std::process::{Command, Stdio};
 use nix::errno::Errno;
 use serde_json::Value;
 
+use support::refusals::{ELSEWHERE, Told, told};
 use support::{has, is_root, seccomp, skip, stderr};
 
 /// The user of these tests, whom nobody else is.
@@ -56,30 +57,11 @@ const PLAIN: &str = "exec $RLAB";
 /// As an ordinary user.
 const USER: &str = "exec $USER_RUN $RLAB";
 
-/// Entries that this machine's kernel cannot be brought to, and the scenario of `tests/vm` that does it.
-const ELSEWHERE: &[(&str, &str)] = &[
-    ("birth-in-busy-group", "v2"),
-    ("birth-in-foreign-group", "v2"),
-    ("birth-in-threaded-group", "v2"),
-    ("controller-in-busy-group", "v2"),
-    ("controller-not-handed", "v2"),
-    ("controller-not-there", "v2"),
-    ("controller-off", "v2"),
-    ("group-too-many", "v2"),
-    ("map-by-apparmor", "apparmor"),
-    ("mount-by-apparmor", "apparmor"),
-    ("pivot-from-initramfs", "initramfs"),
-    ("user-namespace-forbidden", "no-user-namespaces"),
-];
-
 /// Everything that is provoked here.
 fn all() -> impl Iterator<Item = Provocation> {
     let lists = [births::ALL, mounts::ALL, groups::ALL, programs::ALL];
     lists.into_iter().flatten().copied().chain(births::by_clone())
 }
-
-/// One refusal as rlab told it in JSON: the call, the errno by name, the entry.
-type Told = (String, String, Option<String>);
 
 /// Carries a provocation out.
 fn refusals(provocation: &Provocation) -> (Vec<Told>, String) {
@@ -126,29 +108,6 @@ fn refusals(provocation: &Provocation) -> (Vec<Told>, String) {
         .unwrap();
     let report: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
     (told(&report), format!("{}\n{}", String::from_utf8_lossy(&output.stdout), stderr(&output)))
-}
-
-/// Every refusal of a report.
-fn told(report: &Value) -> Vec<Told> {
-    let text = |value: &Value| value.as_str().map(str::to_owned);
-    let mut found = Vec::new();
-    let mut open = vec![report];
-    while let Some(value) = open.pop() {
-        if let Some(number) = value["result"]["errno"].as_i64() {
-            let errno = format!("{:?}", Errno::from_raw(number as i32));
-            found.push((text(&value["name"]).unwrap_or_default(), errno, text(&value["meaning"]["entry"])));
-        }
-        if let Some(refusal) = value.get("refusal") {
-            let call = text(&refusal["call"]).unwrap_or_default();
-            found.push((call, text(&refusal["errno"]).unwrap_or_default(), text(&refusal["entry"])));
-        }
-        match value {
-            Value::Array(items) => open.extend(items),
-            Value::Object(fields) => open.extend(fields.values()),
-            _ => {}
-        }
-    }
-    found
 }
 
 /// Carries all of these out, and holds that each is refused as it says.
@@ -205,11 +164,14 @@ fn every_program_is_refused() {
 fn no_entry_is_left_without_a_provocation() {
     let here: BTreeSet<(&str, &str, i32)> =
         all().map(|provocation| (provocation.entry, provocation.call, provocation.errno as i32)).collect();
-    let elsewhere: BTreeSet<&str> = ELSEWHERE.iter().map(|(entry, _)| *entry).collect();
+    let elsewhere: BTreeSet<(&str, &str)> =
+        ELSEWHERE.iter().map(|(entry, call, _)| (*entry, *call)).collect();
     let mut wanted = BTreeSet::new();
+    let mut all = BTreeSet::new();
     for entry in rlab::recipe::errno::entries() {
         for call in entry.calls {
-            if !elsewhere.contains(entry.id) {
+            all.insert((entry.id, *call));
+            if !elsewhere.contains(&(entry.id, *call)) {
                 wanted.insert((entry.id, *call, entry.errno));
             }
         }
@@ -221,8 +183,7 @@ fn no_entry_is_left_without_a_provocation() {
         unknown.is_empty(),
         "provoked, but not in the table (or said to be provoked elsewhere): {unknown:?}"
     );
-    let ids: BTreeSet<&str> = rlab::recipe::errno::entries().map(|entry| entry.id).collect();
-    assert!(elsewhere.is_subset(&ids), "no such entry: {:?}", elsewhere.difference(&ids));
+    assert!(elsewhere.is_subset(&all), "not in the table: {:?}", elsewhere.difference(&all));
 }
 
 /// The line of an entry in the page of the book.

@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "every test binary uses its own part")]
 
 pub(crate) mod picture;
+pub(crate) mod refusals;
 pub(crate) mod screen;
 mod seat;
 pub(crate) mod seccomp;

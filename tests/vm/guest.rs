@@ -9,8 +9,9 @@ use std::time::{Duration, Instant};
 
 use crate::cpio::Archive;
 use crate::kernel::{self, Kernel};
-use crate::scenario::{Root, Scenario};
+use crate::scenario::{Bring, Root, Scenario};
 use crate::support::{has, repository, skip};
+use crate::{bring, provoke};
 
 /// Emulation on a busy machine is slow; a guest that needs longer than this hangs.
 const PATIENCE: Duration = Duration::from_secs(600);
@@ -45,7 +46,12 @@ pub(crate) fn told(scenario: &'static Scenario) -> Outcome {
 }
 
 fn tried(scenario: &Scenario) -> Outcome {
-    if !has("qemu-system-x86_64") || !has("busybox") {
+    let brings = match scenario.brings {
+        Some(Bring::Filter) => has("bwrap") && has("ldd"),
+        Some(Bring::Profiles) => has("apparmor_parser"),
+        None => true,
+    };
+    if !has("qemu-system-x86_64") || !has("busybox") || !brings {
         return None;
     }
     match kernel::of_series(scenario.series) {
@@ -136,11 +142,22 @@ fn first_file_system(scenario: &Scenario, kernel: &Kernel) -> Vec<u8> {
     archive.program("bin/busybox", &fs::read(find("busybox")).unwrap());
     archive.program("bin/rlab", stripped_rlab());
     archive.program("init", include_bytes!("guest/init"));
+    archive.program("words", include_bytes!("guest/words"));
     archive.program("report", include_bytes!("guest/report"));
     archive.program("etc/passwd", b"root:x:0:0::/:/bin/sh\nlearner:x:1000:1000::/home:/bin/sh\n");
     archive.program("etc/group", b"root:x:0:\nlearner:x:1000:\n");
     archive.program("by-hand", scenario.by_hand().unwrap_or_default().as_bytes());
     archive.program("scenario", script(scenario).as_bytes());
+    match scenario.brings {
+        Some(Bring::Filter) => bring::filter(&mut archive),
+        Some(Bring::Profiles) => bring::profiles(&mut archive),
+        None => {}
+    }
+    archive.directory("provoke");
+    for (name, one) in provoke::on(scenario.name) {
+        archive.program(&format!("provoke/{name}"), one.script.as_bytes());
+        archive.program(&format!("provoke/{name}.lines"), one.lines.as_bytes());
+    }
     if scenario.root == Root::Disk {
         for (index, module) in kernel.modules(DISK_DRIVERS).iter().enumerate() {
             let name = module.file_name().unwrap().to_string_lossy();
@@ -174,7 +191,7 @@ fn stripped_rlab() -> &'static [u8] {
 }
 
 /// Where a program is.
-fn find(program: &str) -> PathBuf {
+pub(crate) fn find(program: &str) -> PathBuf {
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path).map(|directory| directory.join(program)).find(|path| path.is_file()).unwrap()
 }

@@ -4,18 +4,22 @@
 //! - [`scenario`]: the table of machines: which kernel, which root, which control groups, which user.
 //! - [`kernel`]: Debian's kernel packages, downloaded and unpacked, never installed.
 //! - [`cpio`]: the archive that a kernel unpacks as its first file system.
+//! - [`bring`]: what some guests get beside BusyBox and rlab.
 //! - [`guest`]: one boot: what goes in, QEMU, the console, what comes out.
 //! - [`report`]: what a guest told, as the text of a snapshot.
 //! - [`calls`]: what each lab did there.
+//! - [`provoke`]: refusals that no other machine answers, and what rlab says of them.
 //! - [`page`]: what all of them told, as a page of the book.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test ends where something is not as it must be")]
 
+mod bring;
 mod calls;
 mod cpio;
 mod guest;
 mod kernel;
 mod page;
+mod provoke;
 mod report;
 mod scenario;
 #[path = "../support/mod.rs"]
@@ -31,6 +35,7 @@ fn hold(scenario: &'static Scenario) {
     for (lab, calls) in calls::labs(told) {
         support::snapshots(scenario.like).bind(|| insta::assert_snapshot!(format!("calls-{lab}"), calls));
     }
+    provoke::hold(scenario.name, told);
 }
 
 /// One test a scenario, so that they run side by side and fail by name.
@@ -50,6 +55,7 @@ scenarios!(
     v2_newer,
     v2_off,
     v2_boxed,
+    v2_filtered,
     v1,
     v1_newer,
     hybrid,
@@ -67,6 +73,7 @@ scenarios!(
     user_no_namespaces,
     user_masked_proc,
     user_v1,
+    apparmor,
 );
 
 #[test]

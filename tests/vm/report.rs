@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::guest::Told;
 
 impl Told {
-    fn file(&self, name: &str) -> &str {
+    pub(crate) fn file(&self, name: &str) -> &str {
         self.files.get(name).map_or("", String::as_str)
     }
 

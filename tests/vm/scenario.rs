@@ -16,6 +16,15 @@ pub(crate) enum Root {
     Disk,
 }
 
+/// What a guest gets beside BusyBox and rlab.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Bring {
+    /// bwrap, with a seccomp filter that hides clone3.
+    Filter,
+    /// Profiles for AppArmor.
+    Profiles,
+}
+
 /// A machine.
 #[derive(Debug)]
 pub(crate) struct Scenario {
@@ -29,6 +38,8 @@ pub(crate) struct Scenario {
     pub(crate) kernel_says: &'static str,
     /// Its file system.
     pub(crate) root: Root,
+    /// What else it gets.
+    pub(crate) brings: Option<Bring>,
     /// Shell lines that make the machine what it is, with the words of `guest/init`: `v2`, `v1`…
     pub(crate) setup: &'static str,
     /// Shell lines that run `"$@"` as whoever is at this machine.
@@ -46,6 +57,7 @@ const USUAL: Scenario = Scenario {
     series: "6.1",
     kernel_says: "",
     root: Root::Tmpfs,
+    brings: None,
     setup: "v2; delegate",
     who: r#""$@""#,
     groups: Some((CgroupVersion::V2, "/sys/fs/cgroup", false)),
@@ -75,6 +87,14 @@ pub(crate) const TABLE: &[Scenario] = &[
         setup: "v2; delegate; box",
         like: "vm-v2-off",
         groups: None,
+        ..USUAL
+    },
+    Scenario {
+        name: "v2_filtered",
+        title: "a seccomp filter hides clone3, as Docker's does",
+        brings: Some(Bring::Filter),
+        who: r#"filtered "$@""#,
+        like: "vm-v2-clone",
         ..USUAL
     },
     Scenario {
@@ -197,6 +217,16 @@ pub(crate) const TABLE: &[Scenario] = &[
         setup: "v1 memory pids cpu",
         who: LEARNER,
         like: "vm-user",
+        groups: None,
+        ..USUAL
+    },
+    Scenario {
+        name: "apparmor",
+        title: "root, held to an AppArmor profile that forbids mounts, as Docker's does",
+        kernel_says: "apparmor=1 security=apparmor",
+        brings: Some(Bring::Profiles),
+        setup: "v2; delegate; confine no-mounts",
+        like: "vm-apparmor",
         groups: None,
         ..USUAL
     },

@@ -9,33 +9,31 @@ use crate::recipe::place::{SETFCAP, SYS_ADMIN};
 const BIRTH: &[&str] = &["clone3", "clone"];
 /// Only clone3 can be asked for a v2 group, and only it can be missing.
 const CLONE3: &[&str] = &["clone3"];
+const JOIN: &[&str] = &["write"];
 const OWN: &[&str] = &["clone3", "clone", "unshare"];
 
+/// A v2 group that takes nobody in, whichever way: what that means, and the mend.
+const BUSY: (&str, &str) = (
+    "the group has controllers enabled for its children, so it may hold no process of its own",
+    "look into its `cgroup.subtree_control`; type `drop cgroup` and the `cgroup` line again for a new group",
+);
+const FOREIGN: (&str, &str) = (
+    "the border of the tree that was handed to this user lies between rlab's group and this one",
+    "start rlab inside a delegated tree: `systemd-run --user --scope -p Delegate=yes rlab`, or as root",
+);
+const THREADED: (&str, &str) = (
+    "the group is threaded or invalid (`cgroup.type`), so it takes no whole process",
+    "look into the `cgroup.type` of the groups above and beside it, or start rlab alone in a group of its own",
+);
+
 pub(super) const ROWS: &[Row] = &[
-    row(
-        "birth-in-busy-group",
-        CLONE3,
-        EBUSY,
-        &["CLONE_INTO_CGROUP"],
-        "the group has controllers enabled for its children, so it may hold no process of its own",
-        "look into its `cgroup.subtree_control`; type `drop cgroup` and the `cgroup` line again for a new group",
-    ),
-    row(
-        "birth-in-foreign-group",
-        CLONE3,
-        EACCES,
-        &["CLONE_INTO_CGROUP"],
-        "the border of the tree that was handed to this user lies between rlab's group and this one",
-        "start rlab inside a delegated tree: `systemd-run --user --scope -p Delegate=yes rlab`, or as root",
-    ),
-    row(
-        "birth-in-threaded-group",
-        CLONE3,
-        EOPNOTSUPP,
-        &["CLONE_INTO_CGROUP"],
-        "the group is threaded or invalid (`cgroup.type`), so it takes no whole process",
-        "type `drop cgroup` and the `cgroup` line again for a group whose `cgroup.type` is `domain`",
-    ),
+    row("birth-in-busy-group", CLONE3, EBUSY, &["CLONE_INTO_CGROUP"], BUSY.0, BUSY.1),
+    row("birth-in-foreign-group", CLONE3, EACCES, &["CLONE_INTO_CGROUP"], FOREIGN.0, FOREIGN.1),
+    row("birth-in-threaded-group", CLONE3, EOPNOTSUPP, &["CLONE_INTO_CGROUP"], THREADED.0, THREADED.1),
+    // Where there is no clone3; and rlab itself on its way to a leaf.
+    row("join-busy-group", JOIN, EBUSY, &["/cgroup.procs"], BUSY.0, BUSY.1),
+    row("join-foreign-group", JOIN, EACCES, &["/cgroup.procs"], FOREIGN.0, FOREIGN.1),
+    row("join-threaded-group", JOIN, EOPNOTSUPP, &["/cgroup.procs"], THREADED.0, THREADED.1),
     row(
         "user-namespace-in-chroot",
         BIRTH,
@@ -55,6 +53,15 @@ pub(super) const ROWS: &[Row] = &[
     )
     .when(|context| context.place.unmapped),
     row(
+        "user-namespace-forbidden",
+        BIRTH,
+        EPERM,
+        &["CLONE_NEWUSER"],
+        "this machine lets no ordinary user make a user namespace",
+        "run `sudo sysctl kernel.unprivileged_userns_clone=1`, or rlab as root",
+    )
+    .when(|context| context.place.userns_clone_off),
+    row(
         "clone3-filtered",
         CLONE3,
         EPERM,
@@ -73,13 +80,14 @@ pub(super) const ROWS: &[Row] = &[
     )
     .when(|context| context.place.filtered && (context.user() || context.place.has(SYS_ADMIN))),
     row(
-        "user-namespace-forbidden",
-        BIRTH,
+        "namespace-by-apparmor",
+        &["clone3", "unshare"],
         EPERM,
-        &["CLONE_NEWUSER"],
-        "this machine lets no ordinary user make a user namespace",
-        "run `sudo sysctl kernel.unprivileged_userns_clone=1`, or rlab as root",
-    ),
+        &[],
+        "the profile to which AppArmor holds rlab takes CAP_SYS_ADMIN from it, which a new namespace needs",
+        "start rlab without the profile: `aa-exec -p unconfined rlab`",
+    )
+    .when(|context| context.place.confined.is_some() && context.place.has(SYS_ADMIN)),
     row(
         "namespace-without-admin",
         OWN,
@@ -154,11 +162,12 @@ pub(super) const ROWS: &[Row] = &[
     ),
     row(
         "map-by-apparmor",
-        &["openat", "write"],
+        &["openat"],
         EACCES,
         &["/proc/self/"],
         "the user namespace was made, but AppArmor takes its capabilities away, so no id can be mapped in it",
-        "run `sudo sysctl kernel.apparmor_restrict_unprivileged_userns=0`, or rlab as root",
+        "run rlab without the profile, on Ubuntu `sudo sysctl kernel.apparmor_restrict_unprivileged_userns=0`, or as \
+         root",
     )
     .when(|context| context.place.apparmor_restricts || context.place.confined.is_some()),
     row(

@@ -8,6 +8,8 @@ const FILE: &[&str] = &["openat"];
 const WRITE: &[&str] = &["write"];
 const MAKE: &[&str] = &["mkdir"];
 const GROUP: &[&str] = &["/rlab."];
+/// A directory for temporary files is made with another mode.
+const NEW: &[&str] = &["/rlab.", ", 0777"];
 
 pub(super) const ROWS: &[Row] = &[
     row(
@@ -44,14 +46,6 @@ pub(super) const ROWS: &[Row] = &[
     )
     .when(|context| context.directory_gone),
     row(
-        "controller-off",
-        FILE,
-        ENOENT,
-        &[".max"],
-        "the file is there only while the parent's `cgroup.subtree_control` has the controller",
-        "type `drop cgroup` and the `cgroup` line again: then rlab switches it on",
-    ),
-    row(
         "limit-below-use",
         WRITE,
         EBUSY,
@@ -76,12 +70,31 @@ pub(super) const ROWS: &[Row] = &[
         "run rlab on the host, or start the outer container with `--privileged --cgroupns=private`",
     ),
     row(
+        "group-not-yours-v1",
+        MAKE,
+        EACCES,
+        NEW,
+        "this user may not make a group there",
+        "run rlab as root; on v1 a user may only where root has made a group, given it to the user, and put rlab in it",
+    )
+    .when(|context| context.v1),
+    row(
+        "group-not-yours-systemd",
+        MAKE,
+        EACCES,
+        NEW,
+        "this user may not make a group there",
+        "run rlab inside a delegated tree: `systemd-run --user --scope -p Delegate=yes rlab`, or as root",
+    )
+    .when(|context| context.place.systemd),
+    row(
         "group-not-yours",
         MAKE,
         EACCES,
-        &["/rlab.", ", 0777"],
+        NEW,
         "this user may not make a group there",
-        "run rlab as root, or inside a delegated tree: `systemd-run --user --scope -p Delegate=yes rlab`",
+        "run rlab as root, or have root hand a group over: `chown` it, its `cgroup.procs` and its \
+         `cgroup.subtree_control`, and put rlab in it",
     ),
     row(
         "group-too-many",

@@ -17,6 +17,8 @@ fn places() -> Vec<Place> {
         Place { capabilities: 0, ..usual() },
         Place { forbidden: Namespace::ALL.into(), ..usual() },
         Place { processes_full: true, ..usual() },
+        Place { systemd: true, ..usual() },
+        Place { userns_clone_off: true, ..usual() },
     ]
 }
 
@@ -32,13 +34,13 @@ fn contexts() -> Vec<Context> {
                 .filter(|(at, _)| bits >> at & 1 == 1)
                 .map(|(_, kind)| kind)
                 .collect();
-            for (root, executable, directory_gone) in [
-                (RootChange::None, Executable::Unknown, false),
-                (RootChange::Chroot, Executable::Unknown, false),
-                (RootChange::None, Executable::Directory, true),
-                (RootChange::None, Executable::NoBit, false),
-                (RootChange::None, Executable::NoExec, false),
-                (RootChange::Pivot, Executable::Interpreter("/lib/ld.so".to_owned()), false),
+            for (root, executable, directory_gone, v1) in [
+                (RootChange::None, Executable::Unknown, false, false),
+                (RootChange::Chroot, Executable::Unknown, false, true),
+                (RootChange::None, Executable::Directory, true, false),
+                (RootChange::None, Executable::NoBit, false, false),
+                (RootChange::None, Executable::NoExec, false, false),
+                (RootChange::Pivot, Executable::Interpreter("/lib/ld.so".to_owned()), false, false),
             ] {
                 all.push(Context {
                     own: own.clone(),
@@ -46,6 +48,7 @@ fn contexts() -> Vec<Context> {
                     executable,
                     near: None,
                     directory_gone,
+                    v1,
                     place: place.clone(),
                 });
             }
