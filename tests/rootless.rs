@@ -95,12 +95,15 @@ fn without_a_delegated_group_a_memory_lab_is_not_run_and_the_way_is_told() {
         return;
     }
     let user = User::new();
+    // Which of them depends on the machine: v1, or v2 with systemd or without.
+    let entries = rlab::recipe::errno::entries().filter(|entry| entry.id.starts_with("group-not-yours"));
+    let mends: Vec<&str> = entries.map(|entry| entry.mend).collect();
     for words in [&["run", "memory-cgroup"][..], &["run", "container"], &["run", "--all", "--strict"]] {
         let output = user.rlab("", words);
         assert_eq!(status(&output), 3, "{words:?}: {}", told(&output));
         // The line is folded to the width of the terminal.
         let folded = told(&output).split_whitespace().collect::<Vec<_>>().join(" ");
-        assert!(folded.contains("systemd-run --user --scope -p Delegate=yes rlab"), "{folded}");
+        assert!(mends.iter().any(|mend| folded.contains(mend)), "{folded}");
     }
     assert_eq!(status(&user.rlab("", &["run", "--all"])), 0, "skipped, and told so");
     user.leaves_nothing();
