@@ -4,6 +4,7 @@
 //! directory has no tool to give capabilities up after pivot_root.
 
 mod docker;
+mod filled;
 mod oci;
 mod shell;
 

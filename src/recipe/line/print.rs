@@ -36,8 +36,10 @@ impl fmt::Display for Line {
             Self::Run(command) => command.fmt(f),
             Self::Stay(command) => write!(f, "{command} &"),
             Self::Enter(enter, command) => {
-                let end = if command.text.starts_with('-') { " --" } else { "" };
-                write!(f, "{enter}{end} {}", command.text)
+                let plain = format!("{enter} {}", command.text);
+                // A program whose name could be read as a flag.
+                let same = matches!(Line::parse(&plain), Ok(Line::Enter(_, read)) if read == *command);
+                if same { f.write_str(&plain) } else { write!(f, "{enter} -- {}", command.text) }
             }
             Self::Host(script) => write!(f, "!{script}"),
             Self::Jobs => f.write_str("jobs"),

@@ -369,6 +369,8 @@ fn nsenter_takes_the_flags_of_util_linux() {
         parse("nsenter -aF -cw -t 2 id").to_string(),
         "nsenter -t 2 --all --wd --join-cgroup --no-fork id"
     );
+    let flag_like = "nsenter -t 2 --root -- '-[' x";
+    assert_eq!(parse(flag_like).to_string(), flag_like);
 }
 
 #[test]

@@ -9,6 +9,7 @@ use oci_spec::runtime::{
 };
 use serde_json::Value;
 
+use super::filled::filled;
 use super::{Proc, mounts};
 use crate::recipe::capability::{self, ALL, NAMES};
 use crate::recipe::compose::{Recipe, RootChange};
@@ -36,7 +37,7 @@ pub fn oci(recipe: &Recipe, command: &Command, own: u64) -> String {
     // Values made of strings and numbers always print.
     let mut config = serde_json::to_value(&spec).unwrap_or_default();
     put_in_order(&mut config);
-    serde_json::to_string_pretty(&config).unwrap_or_default() + "\n"
+    filled(&config)
 }
 
 /// The crate keeps what is a set in no order. Two exports of one recipe are the same, byte for byte.
