@@ -8,6 +8,8 @@ mod support;
 use rlab::lab::course::Course;
 use rlab::lab::file::{Lab, LabLine};
 use rlab::recipe::compose::Recipe;
+use rlab::recipe::image::Act;
+use rlab::recipe::ingredient::{Ingredient, Tools};
 use rlab::recipe::line::{Command, Line};
 use rlab::recipe::machine::{CgroupVersion, Cgroups, Controller, Machine};
 use rlab::recipe::plan::{Plan, RootPlace};
@@ -59,6 +61,10 @@ fn take(line: &LabLine, probe: Option<&LabLine>, recipe: &mut Recipe, machine: &
         }
         Line::Drop(what) => {
             recipe.drop(what).unwrap();
+            plan(recipe, probe, machine, text);
+        }
+        Line::Image(Act::Unpack) => {
+            recipe.add(Ingredient::Rootfs(Tools::Image)).unwrap();
             plan(recipe, probe, machine, text);
         }
         Line::Run(command) | Line::Stay(command) => plan(recipe, Some(command), machine, text),

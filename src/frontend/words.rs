@@ -6,7 +6,7 @@ use crate::frontend::known::{Known, Side};
 use crate::frontend::typed::{Cursor, Piece, typed};
 use crate::recipe::capability;
 use crate::recipe::ingredient::Namespace;
-use crate::recipe::line::{WORDS, nsenter_flags};
+use crate::recipe::line::{IMAGE_ACTS, IMAGE_FLAGS, WORDS, nsenter_flags};
 
 /// Signals that `kill -` offers.
 const SIGNALS: [&str; 8] = ["-CONT", "-HUP", "-INT", "-KILL", "-STOP", "-TERM", "-USR1", "-USR2"];
@@ -89,7 +89,15 @@ impl Place<'_> {
             "start" if before.is_empty() => self.start(),
             "goto" if before.is_empty() => self.plain(known.steps.iter().map(String::as_str)),
             "help" | "?" if before.is_empty() => self.plain(grammar()),
-            "rootfs" if before.is_empty() => self.plain(["busybox", "host"]),
+            "rootfs" if before.is_empty() => self.plain(["busybox", "host", "image"]),
+            "image" => match before {
+                [] => self.plain(IMAGE_ACTS),
+                ["config", ..] => self.plain(IMAGE_FLAGS),
+                ["show"] => self.plain(["config", "index", "layer", "layout", "manifest"]),
+                ["load"] => self.paths(Side::Host),
+                ["run", ..] => self.paths(Side::Inside),
+                _ => Vec::new(),
+            },
             "drop" if before.is_empty() => self.plain(known.droppable.iter().map(String::as_str)),
             "peek" if before.is_empty() => self.plain(known.jobs.iter().map(u32::to_string)),
             "kill" => {

@@ -7,6 +7,7 @@ use crate::lab::file::Need;
 use crate::recipe::compose::Recipe;
 use crate::recipe::enter::Enter;
 use crate::recipe::errno::{self, Context};
+use crate::recipe::image::Act;
 use crate::recipe::line::{Command, Line};
 use crate::recipe::machine::Machine;
 use crate::recipe::outcome::{Composed, End, HostState, Job, Map, Outcome, Peek};
@@ -190,6 +191,14 @@ impl World for Real {
 
     fn kill(&mut self, job: u32, signal: i32) -> Result<Outcome> {
         self.sandbox.kill(job, signal)
+    }
+
+    fn image(&mut self, recipe: &Recipe, act: &Act, live: Listener<'_>) -> Result<Outcome> {
+        let outcome = self.sandbox.image(recipe, act, &mut pass_on(live))?;
+        if *act == Act::Unpack && outcome.end == End::Exited(0) {
+            self.recipe = recipe.clone();
+        }
+        Ok(outcome)
     }
 
     fn shell(&mut self, recipe: &Recipe) -> Result<Outcome> {

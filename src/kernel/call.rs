@@ -408,6 +408,23 @@ impl Syscall {
         Self::new(libc::SYS_prctl, "prctl", args, texts!("PR_SET_PDEATHSIG, SIGKILL"))
     }
 
+    /// setgroups(2): no group beside the first.
+    pub fn no_groups() -> Self {
+        Self::new(libc::SYS_setgroups, "setgroups", vec![Arg::Int(0), Arg::Null], texts!("0, NULL"))
+    }
+
+    /// setresgid(2): this group and no other.
+    pub fn set_group(gid: u32) -> Self {
+        let args = vec![Arg::Int(gid.into()), Arg::Int(gid.into()), Arg::Int(gid.into())];
+        Self::new(libc::SYS_setresgid, "setresgid", args, texts!(Arg(0), ", ", Arg(1), ", ", Arg(2)))
+    }
+
+    /// setresuid(2): this user and no other.
+    pub fn set_user(uid: u32) -> Self {
+        let args = vec![Arg::Int(uid.into()), Arg::Int(uid.into()), Arg::Int(uid.into())];
+        Self::new(libc::SYS_setresuid, "setresuid", args, texts!(Arg(0), ", ", Arg(1), ", ", Arg(2)))
+    }
+
     /// prctl(2) `PR_CAPBSET_DROP`: the capability can never be had again.
     pub fn drop_from_bounding_set(number: u8, name: &str) -> Self {
         let args = vec![Arg::Int(libc::PR_CAPBSET_DROP.into()), Arg::Int(number.into())];

@@ -1,5 +1,6 @@
 //! The only room that talks to the kernel: thin typed wrappers, one file a primitive.
 //!
+//! - [`below`]: a tree that is written below its top only: what unpacks layers.
 //! - [`call`]: a system call as data: number, prepared arguments, and its text in strace's notation.
 //! - [`launch`]: clone3 and the child between clone3 and execve. The only file with `unsafe`.
 //! - [`cgroup`]: where each controller lives on this machine, v1 or v2, and its files.
@@ -13,6 +14,7 @@
 //! - [`terminal`]: a terminal of a container's own, relayed to the learner's.
 //! - [`screen`]: what a program did to the screen and did not undo.
 
+pub mod below;
 pub mod call;
 pub mod cgroup;
 pub mod elf;

@@ -38,14 +38,31 @@ pub fn remove(path: &Path) -> nix::Result<()> {
     let parent = path.parent().ok_or(Errno::EINVAL)?;
     let name = path.file_name().ok_or(Errno::EINVAL)?;
     let parent = nix::fcntl::open(parent, OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty())?;
-    let top = match open_to_empty(parent.as_fd(), name, true) {
-        Err(Errno::ENOENT) => return Ok(()),
-        other => other?,
-    };
+    match open_to_empty(parent.as_fd(), name, true) {
+        Err(Errno::ENOENT) => Ok(()),
+        Err(errno) => Err(errno),
+        Ok(top) => remove_opened(parent.as_fd(), name, &top),
+    }
+}
+
+/// Removes what has this name in a directory, a directory with everything in it, whoever it belongs to.
+///
+/// # Errors
+/// As [`remove`].
+pub fn remove_at(parent: BorrowedFd<'_>, name: &OsStr) -> nix::Result<()> {
+    match unlinkat(parent, name, UnlinkatFlags::NoRemoveDir) {
+        Err(Errno::EISDIR) => {}
+        other => return gone(other),
+    }
+    let top = open_to_empty(parent, name, false)?;
+    remove_opened(parent, name, &top)
+}
+
+fn remove_opened(parent: BorrowedFd<'_>, name: &OsStr, top: &OwnedFd) -> nix::Result<()> {
     loop {
         let mut moved = 0;
         empty(top.try_clone().map_err(|_| Errno::EMFILE)?, top.as_fd(), 0, &mut moved)?;
-        match gone(unlinkat(&parent, name, UnlinkatFlags::RemoveDir)) {
+        match gone(unlinkat(parent, name, UnlinkatFlags::RemoveDir)) {
             // What lay too deep has been moved up: once more.
             Err(Errno::ENOTEMPTY) if moved > 0 => {}
             other => return other,

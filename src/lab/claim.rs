@@ -122,6 +122,10 @@ pub enum StateClaim {
     Jobs(Number),
     /// `rootfs_exists`: whether the session has a root file system on disk.
     RootfsExists(bool),
+    /// `image_layers`: how many layers the session's image has on disk, their digests right.
+    ImageLayers(Number),
+    /// `image_complete`: whether its index leads to all of them, every size and digest right.
+    ImageComplete(bool),
     /// `host_unchanged`: mount table and host name as when the lab began, and no stray process.
     HostUnchanged,
     /// `nothing_left`: no container, process, control group or directory of the session.

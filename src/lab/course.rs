@@ -20,6 +20,7 @@ const BUILT_IN: &[(&str, &str, &str)] = &[
     ("memory-cgroup", "labs/memory-cgroup.toml", include_str!("../../labs/memory-cgroup.toml")),
     ("container", "labs/container.toml", include_str!("../../labs/container.toml")),
     ("exec", "labs/exec.toml", include_str!("../../labs/exec.toml")),
+    ("image", "labs/image.toml", include_str!("../../labs/image.toml")),
 ];
 
 /// Labs in their order.
@@ -233,7 +234,7 @@ mod tests {
             assert_eq!((lab.id.as_str(), &lab.title, lab.minutes), (entry.id(), &head.title, head.minutes));
         }
         assert_eq!(course.next_after("chroot"), Some("pid-namespace"));
-        assert_eq!(course.next_after("exec"), None);
+        assert_eq!(course.next_after("image"), None);
     }
 
     #[test]

@@ -6,7 +6,8 @@ use std::fmt;
 
 use crate::lab::file::{Lab, LabLine, Need, Step};
 use crate::recipe::compose::Recipe;
-use crate::recipe::ingredient::{Ingredient, Mount, MountKind, Namespace, Resource};
+use crate::recipe::image::Act;
+use crate::recipe::ingredient::{Ingredient, Mount, MountKind, Namespace, Resource, Tools};
 use crate::recipe::line::Line;
 
 /// Columns and lines of the smallest screen that a step's text has to fit.
@@ -219,6 +220,7 @@ fn composition(lab: &Lab) -> Vec<Finding> {
         let refused = match &line.line {
             Line::Add(ingredient) => recipe.add(ingredient.clone()).err(),
             Line::Drop(what) => recipe.drop(what).err(),
+            Line::Image(Act::Unpack) => recipe.add(Ingredient::Rootfs(Tools::Image)).err(),
             _ => None,
         };
         if let Some(trouble) = refused {

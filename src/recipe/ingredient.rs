@@ -74,6 +74,8 @@ pub enum Tools {
     Busybox,
     /// `rootfs host`: the machine's own sh, ps, ls, cat, head…, with their libraries.
     Host,
+    /// `rootfs image`: what the layers of the session's image hold.
+    Image,
 }
 
 /// One mount inside, as mount(8) names it.

@@ -2,6 +2,7 @@
 
 mod cgroup;
 mod enter;
+mod image;
 mod ingredients;
 mod mount;
 mod print;
@@ -11,9 +12,11 @@ mod unshare;
 mod words;
 
 use crate::recipe::enter::Enter;
+use crate::recipe::image::Act;
 use crate::recipe::ingredient::Ingredient;
 pub(crate) use cgroup::resource as limited_resource;
 pub(crate) use enter::flags as nsenter_flags;
+pub(crate) use image::{ACTS as IMAGE_ACTS, CONFIG_FLAGS as IMAGE_FLAGS};
 pub(crate) use mount::FLAGS as MOUNT_FLAGS;
 pub(crate) use print::quoted;
 pub(crate) use unshare::{Flag as UnshareFlag, flag as unshare_flags};
@@ -99,6 +102,8 @@ pub enum Line {
     },
     /// `shell`.
     Shell,
+    /// `image …`: something done with the image of the session.
+    Image(Act),
     /// `ablate`: the step's probes under each row of its ablation table.
     Ablate,
     /// Walking the lab.

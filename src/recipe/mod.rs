@@ -1,6 +1,7 @@
 //! PURE. What the learner has composed, and what the kernel has to be asked for it.
 //!
 //! - [`ingredient`]: one thing a learner adds: a root, a namespace, a mount, a limit…
+//! - [`image`]: what a root file system and its start are packed into.
 //! - [`line`]: the line grammar, one for the REPL, lab files, scripts and the book.
 //! - [`capability`]: the capabilities of Linux, by name and number.
 //! - [`nearest`]: "did you mean".
@@ -20,6 +21,7 @@ pub mod capability;
 pub mod compose;
 pub mod enter;
 pub mod errno;
+pub mod image;
 pub mod ingredient;
 pub mod line;
 pub mod machine;

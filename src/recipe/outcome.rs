@@ -382,6 +382,17 @@ pub struct Map {
     pub groups: Vec<GroupNow>,
 }
 
+/// The image of the session on disk, as it is now.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct ImageState {
+    /// Its directory.
+    pub directory: String,
+    /// Layers whose bytes are there and have the digest that is their name.
+    pub layers: u32,
+    /// Whether the index leads by manifest and config to just these layers, every size and digest right.
+    pub complete: bool,
+}
+
 /// What of the host a lab could have changed.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct HostState {
@@ -399,6 +410,10 @@ pub struct HostState {
     pub jobs: u32,
     /// Work directories of this session.
     pub directories: Vec<String>,
+    /// The work directory that holds a root file system, where there is one.
+    pub rootfs: Option<String>,
+    /// The image, where there is one.
+    pub image: Option<ImageState>,
 }
 
 /// What `ablate` measured: the same probes under ever more ingredients.

@@ -141,6 +141,15 @@ pub enum Op {
     Fork,
     /// Writes 0 to the `cgroup.procs` of the container's control groups.
     JoinTheirGroup,
+    /// chdir(2) into the working directory that an image names.
+    WorkIn(String),
+    /// setgroups, setresgid, setresuid: the user that an image names.
+    BecomeUser {
+        /// User id inside.
+        uid: u32,
+        /// Group id inside.
+        gid: u32,
+    },
     /// execve(2): the program.
     Exec(Command),
 }
@@ -218,6 +227,20 @@ impl Plan {
 
         let at_birth = namespaces.into_iter().filter(|own| *own != Namespace::Cgroup).collect();
         Ok(Self { prepare, clone: Clone3 { namespaces: at_birth, into_cgroup: groups.into_cgroup }, child })
+    }
+
+    /// The same, started as an image says: in this directory, as this user.
+    #[must_use]
+    pub fn started_in(mut self, directory: &str, uid: u32, gid: u32) -> Self {
+        let exec = self.child.pop();
+        if directory != "/" {
+            self.child.push(Op::WorkIn(directory.to_owned()));
+        }
+        if (uid, gid) != (0, 0) {
+            self.child.push(Op::BecomeUser { uid, gid });
+        }
+        self.child.extend(exec);
+        self
     }
 
     /// What rlab added to or changed of the recipe by itself, and why: one sentence each.

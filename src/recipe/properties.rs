@@ -7,6 +7,7 @@ use crate::recipe::capability;
 use crate::recipe::compose::Recipe;
 use crate::recipe::enter::Enter;
 use crate::recipe::errno::{self, Context};
+use crate::recipe::image::{Act, Part, Settings};
 use crate::recipe::ingredient::{Amount, Ingredient, Limit, Mount, MountKind, Namespace, Resource, Tools};
 use crate::recipe::line::{Command, Line, Word};
 use crate::recipe::machine::{CgroupVersion, Cgroups, Controller, Machine};
@@ -55,7 +56,7 @@ pub(super) fn ingredient() -> impl Strategy<Value = Ingredient> {
     });
     let caps = proptest::sample::subsequence(capability::NAMES.to_vec(), 1..5)
         .prop_map(|names| Ingredient::Capdrop(names.into_iter().map(str::to_owned).collect()));
-    let tools = proptest::sample::select(vec![Tools::Any, Tools::Busybox, Tools::Host]);
+    let tools = proptest::sample::select(vec![Tools::Any, Tools::Busybox, Tools::Host, Tools::Image]);
     prop_oneof![
         tools.prop_map(Ingredient::Rootfs),
         Just(Ingredient::Chroot),
@@ -115,6 +116,43 @@ fn enter() -> impl Strategy<Value = Enter> {
     })
 }
 
+/// `image …`, with any words where words are free.
+fn image() -> impl Strategy<Value = Act> {
+    let plain = proptest::sample::select(vec![
+        Act::Pack,
+        Act::Manifest,
+        Act::Index(None),
+        Act::Index(Some("1.0".to_owned())),
+        Act::Show(Part::Files),
+        Act::Show(Part::Layout),
+        Act::Show(Part::Index),
+        Act::Show(Part::Manifest),
+        Act::Show(Part::Config),
+        Act::Show(Part::Layer(2)),
+        Act::Unpack,
+        Act::Remove,
+    ]);
+    let words = || proptest::collection::vec(word(), 0..3);
+    let env = proptest::collection::btree_map("[A-Z]{1,4}", word(), 0..3);
+    let settings = (
+        proptest::option::of(words()),
+        proptest::option::of(words()),
+        env,
+        proptest::option::of(path()),
+        proptest::option::of(word()),
+    );
+    let settings = settings.prop_map(|(entrypoint, cmd, env, workdir, user)| {
+        Act::Config(Settings { entrypoint, cmd, env: env.into_iter().collect(), workdir, user })
+    });
+    prop_oneof![
+        plain,
+        settings,
+        words().prop_map(Act::Run),
+        word().prop_map(Act::Load),
+        (word(), proptest::option::of(word())).prop_map(|(path, target)| Act::Forge { path, target }),
+    ]
+}
+
 /// Every kind of line that has a meaning of its own.
 fn line() -> impl Strategy<Value = Line> {
     let plain = proptest::sample::select(vec![
@@ -136,6 +174,7 @@ fn line() -> impl Strategy<Value = Line> {
         any::<u32>().prop_map(|job| Line::Peek(Some(job))),
         (1..=64_i32, any::<u32>()).prop_map(|(signal, job)| Line::Kill { signal, job }),
         walk().prop_map(Line::Walk),
+        image().prop_map(Line::Image),
     ]
 }
 

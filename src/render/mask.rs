@@ -10,6 +10,7 @@
 //! | the control group of the host that rlab itself is in | `<host group>` |
 //! | a listing of the host's processes, of its files | `<host processes>`, `<host files>` |
 //! | counts of the host, peaks, durations | `<n>` |
+//! | SHA-256 of an image's files, and their sizes | `<digest-1>`…, `<n>` |
 //! | file descriptors | `<fd>` |
 //! | what the kernel's log says of a kill, which not everybody may read | `<kernel log>` |
 //! | kernel release, host name | `<kernel>`, `<host>` |
@@ -17,6 +18,7 @@
 //! PIDs inside a PID namespace are small and the same in every run: they are not masked. A number in a sentence is a
 //! PID only where the sentence says so: `sleep 1234` may run while a process 1234 is known.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::listing::{self, Asked};
@@ -48,6 +50,8 @@ pub struct Masker {
     hidden_lines: BTreeSet<usize>,
     /// Readings of the group's kill counter, and what stands for each.
     kills: BTreeMap<u64, u64>,
+    /// Digests of an image's files, in the order in which they were told.
+    digests: RefCell<Vec<String>>,
 }
 
 impl Masker {
@@ -182,7 +186,19 @@ impl Masker {
 
     /// Text in which only paths and words are volatile: what somebody typed.
     pub(super) fn paths(&self, text: &str) -> String {
-        tokens::words(&tokens::session_paths(text), &self.words)
+        let text = tokens::digests(&tokens::session_paths(text), |digest| self.digest(digest));
+        tokens::words(&text, &self.words)
+    }
+
+    /// The name of a digest; a short one is that of the long one that begins so.
+    fn digest(&self, digest: &str) -> String {
+        let mut known = self.digests.borrow_mut();
+        let at = known.iter().position(|one| one.starts_with(digest) || digest.starts_with(one.as_str()));
+        let at = at.unwrap_or_else(|| {
+            known.push(digest.to_owned());
+            known.len() - 1
+        });
+        format!("<digest-{}>", at + 1)
     }
 
     /// A number in a sentence about this process.

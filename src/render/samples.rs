@@ -196,6 +196,8 @@ pub(super) fn host(v: Volatile) -> HostState {
         }],
         jobs: 1,
         directories: vec![v.work().trim_end_matches("/rootfs").to_owned()],
+        rootfs: None,
+        image: None,
     }
 }
 

@@ -44,6 +44,41 @@ pub(super) fn session_paths(text: &str) -> String {
     out
 }
 
+/// Digests by the names that they have here, and the sizes of files beside them. A digest is 64 hexadecimal digits, or
+/// after `sha256:` at least twelve of them.
+pub(super) fn digests(text: &str, mut name: impl FnMut(&str) -> String) -> String {
+    let is_hex = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+    let mut out = String::with_capacity(text.len());
+    for line in text.split_inclusive('\n') {
+        let (mut rest, mut found) = (line, false);
+        let mut told = String::with_capacity(line.len());
+        while let Some(at) = rest.bytes().position(is_hex) {
+            let (before, from) = rest.split_at(at);
+            told.push_str(before);
+            let length = from.bytes().take_while(|byte| in_word(*byte)).count();
+            let (word, after) = from.split_at_checked(length.max(1)).unwrap_or((from, ""));
+            let free = told.bytes().next_back().is_none_or(|byte| !in_word(byte));
+            let short = word.len() >= 12 && told.ends_with("sha256:");
+            if free && (word.len() == 64 || short) && word.bytes().all(is_hex) {
+                told.push_str(&name(word));
+                found = true;
+            } else {
+                told.push_str(word);
+            }
+            rest = after;
+        }
+        told.push_str(rest);
+        let told = if found { before_units(&told, &["bytes"], |_| true) } else { told };
+        out.push_str(&match told.split_once("\"size\": ") {
+            Some((before, after)) => {
+                format!("{before}\"size\": <n>{}", after.trim_start_matches(|c: char| c.is_ascii_digit()))
+            }
+            None => told,
+        });
+    }
+    out
+}
+
 /// The path of a group relative to its tree: the session's own name in it becomes `<group>`.
 pub(super) fn session_group(path: &str) -> String {
     let mut out = Vec::new();

@@ -11,6 +11,8 @@
 //! - [`rootfs`]: the container's file system: which tools, with which libraries.
 //! - [`standing`]: what stands on the host between two lines: the root directory and the control group.
 //! - [`group`]: the control group.
+//! - [`image`]: the image of the session, and what others made.
+//! - [`imaging`]: what is done with it, and its program.
 //! - `handing`: controllers switched on for the groups below, and off again.
 //! - `leaf`: where rlab moves to when it is in the way of its own group.
 //! - [`program`]: a plan becomes prepared system calls.
@@ -34,6 +36,8 @@ pub mod collect;
 pub mod enter;
 pub mod group;
 mod handing;
+pub mod image;
+pub mod imaging;
 pub mod jobs;
 pub mod keeper;
 pub mod launch;

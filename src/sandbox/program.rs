@@ -191,6 +191,15 @@ impl Compiler<'_> {
                     self.push(Syscall::write_fd(fd, "0"));
                 }
             }
+            Op::WorkIn(directory) => self.push(Syscall::chdir(directory)),
+            Op::BecomeUser { uid, gid } => {
+                // Where a user namespace has a map of one line, setgroups is denied, and there is no group to lose.
+                self.push(Syscall::no_groups().tolerating(libc::EPERM));
+                self.push(Syscall::set_group(*gid));
+                self.push(Syscall::set_user(*uid));
+                // A change of user takes back that rlab's end is the program's end (prctl(2)).
+                self.push(Syscall::die_with_parent().quiet());
+            }
             Op::Exec(command) => self.exec(&command.argv),
         }
     }

@@ -18,6 +18,7 @@ use crate::sandbox::caps::{self, Bound, Caps};
 use crate::sandbox::capture::{Capture, Output};
 use crate::sandbox::collect::Look;
 use crate::sandbox::enter::Target;
+use crate::sandbox::image::Draft;
 use crate::sandbox::jobs::{self, Jobs};
 use crate::sandbox::keeper::Keeper;
 use crate::sandbox::launch::{self, Base, Heard, Launched, Process, Supervised};
@@ -53,6 +54,8 @@ pub(super) struct Errand<'a> {
 pub(super) enum Kind {
     /// Under the recipe.
     Inside,
+    /// Under the recipe, with the environment of an image.
+    Started(Vec<String>),
     /// On the host, with this environment.
     Host(Vec<String>),
     /// In what a container has that stays.
@@ -233,6 +236,9 @@ impl Sandbox {
                 path.push_str(&format!(":{}", root.join("bin").display()));
             }
         }
+        if let Some(image) = self.standing.image() {
+            environment.push(format!("IMAGE={}", image.directory().display()));
+        }
         let groups = self.standing.group.directory(Resource::Memory, self.machine());
         if let Some(group) = groups {
             environment.push(format!("CGROUP={}", group.display()));
@@ -245,7 +251,7 @@ impl Sandbox {
         let inside = !matches!(kind, Kind::Host(_));
         // Only what is in the group is limited by it.
         let grouped = match kind {
-            Kind::Inside => true,
+            Kind::Inside | Kind::Started(_) => true,
             Kind::Joins(target) => target.joins_group(),
             Kind::Host(_) => false,
         };
@@ -255,7 +261,9 @@ impl Sandbox {
         let mut ground = self.ground(recipe, command);
         match kind {
             Kind::Inside => {}
-            Kind::Host(environment) => ground.environment.clone_from(environment),
+            Kind::Host(environment) | Kind::Started(environment) => {
+                ground.environment.clone_from(environment);
+            }
             Kind::Joins(target) => target.give(&mut ground, &mut bound, self.machine()),
         }
         bound.give(&mut ground);
@@ -458,6 +466,12 @@ impl Sandbox {
                 .map(|path| path.to_string_lossy().into_owned())
                 .into_iter()
                 .collect(),
+            rootfs: self
+                .standing
+                .root()
+                .and(self.standing.work())
+                .map(|path| path.to_string_lossy().into_owned()),
+            image: self.standing.image().map(Draft::state),
         })
     }
 }

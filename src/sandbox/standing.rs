@@ -14,6 +14,8 @@ use crate::recipe::machine::Machine;
 use crate::recipe::outcome::{Call, CallResult, Composed, Work};
 use crate::recipe::plan::Prepare;
 use crate::sandbox::group::Group;
+use crate::sandbox::image::Draft;
+use crate::sandbox::image::apply::Unpacked;
 use crate::sandbox::owner::{self, WorkDirectory};
 use crate::sandbox::rootfs::{Manifest, Names, call};
 use crate::sandbox::teach;
@@ -31,6 +33,7 @@ pub struct Root {
 pub struct Standing {
     work: Option<WorkDirectory>,
     root: Option<Root>,
+    image: Option<Draft>,
     /// The control group; empty without one.
     pub group: Group,
 }
@@ -44,6 +47,80 @@ impl Standing {
     /// The work directory, if there is one.
     pub fn work(&self) -> Option<&Path> {
         self.work.as_ref().map(WorkDirectory::path)
+    }
+
+    /// The image, if there is one.
+    pub fn image(&self) -> Option<&Draft> {
+        self.image.as_ref()
+    }
+
+    /// The image, made with no layer where there is none.
+    ///
+    /// # Errors
+    /// The directory cannot be made.
+    pub fn image_to_make(&mut self) -> Result<&mut Draft> {
+        let draft = match self.image.take() {
+            Some(draft) => draft,
+            None => {
+                let work = self.work_directory(&mut Vec::new())?;
+                Draft::make(&work.join("image"))?
+            }
+        };
+        Ok(self.image.insert(draft))
+    }
+
+    /// The image, to be changed.
+    pub fn image_to_change(&mut self) -> Option<&mut Draft> {
+        self.image.as_mut()
+    }
+
+    /// Removes the image.
+    ///
+    /// # Errors
+    /// Something in it cannot be removed.
+    pub fn forget_image(&mut self) -> Result<()> {
+        if let Some(draft) = self.image.take() {
+            owner::remove_tree(draft.directory())?;
+        }
+        if self.root.is_none() {
+            self.work = None;
+        }
+        Ok(())
+    }
+
+    /// Unpacks the image, and puts what it gave in the place of the root that stood so far.
+    ///
+    /// # Errors
+    /// As [`Draft::unpack`]. The old root is still there then.
+    pub fn unpack(&mut self) -> Result<Vec<Unpacked>> {
+        let no_image = || {
+            Trouble::usage("there is no image to unpack")
+                .hint("`image pack`, `image config`, `image manifest`, `image index` make one of a `rootfs`")
+        };
+        let draft = self.image.as_ref().ok_or_else(no_image)?;
+        let work = self.work.as_ref().ok_or_else(no_image)?.path().to_owned();
+        let new = work.join("unpacked");
+        let unpacked = draft.unpack(&new)?;
+        let path = work.join("rootfs");
+        if let Some(root) = self.root.take() {
+            owner::remove_tree(&root.path)?;
+        }
+        std::fs::rename(&new, &path).map_err(|error| {
+            Trouble::sandbox(format!("cannot put the root at `{}`", path.display())).because(error)
+        })?;
+        self.root = Some(Root { path, tools: Tools::Image });
+        Ok(unpacked)
+    }
+
+    fn work_directory(&mut self, calls: &mut Vec<Call>) -> Result<PathBuf> {
+        if let Some(work) = &self.work {
+            return Ok(work.path().to_owned());
+        }
+        let work = WorkDirectory::make()?;
+        let path = work.path().to_owned();
+        calls.push(call("mkdir", format!("{}, 0700", quoted(&path.to_string_lossy())), &Ok(())));
+        self.work = Some(work);
+        Ok(path)
     }
 
     /// Makes everything agree with the recipe.
@@ -95,35 +172,38 @@ impl Standing {
         if self.root.as_ref().map(|root| root.tools) == wanted {
             return Ok(());
         }
+        if wanted == Some(Tools::Image) {
+            self.unpack()?;
+            composed.notes.push("unpacked the image".to_owned());
+            return Ok(());
+        }
         if let Some(root) = self.root.take() {
             owner::remove_tree(&root.path)?;
             composed.notes.push(format!("removed {}", root.path.display()));
         }
         let Some(tools) = wanted else {
-            self.work = None;
+            if self.image.is_none() {
+                self.work = None;
+            }
             return Ok(());
         };
         let manifest = Manifest::new(tools, Names::All)?;
-        let directory = match self.work.take() {
-            Some(work) => work,
-            None => {
-                let work = WorkDirectory::make()?;
-                let args = format!("{}, 0700", quoted(&work.path().to_string_lossy()));
-                composed.calls.push(call("mkdir", args, &Ok(())));
-                work
-            }
-        };
-        let path = directory.path().join("rootfs");
+        let path = self.work_directory(&mut composed.calls)?.join("rootfs");
         match manifest.build(&path, work) {
             Ok(built) => {
                 composed.calls.extend(built.calls);
                 composed.notes.extend(built.notes);
                 self.root = Some(Root { path, tools });
-                self.work = Some(directory);
                 Ok(())
             }
-            // The work directory goes with `directory`, and with it what was built so far.
-            Err(trouble) => Err(trouble),
+            Err(trouble) => {
+                // What was built so far goes; the work directory too, unless it has an image.
+                let _ = owner::remove_tree(&path);
+                if self.image.is_none() {
+                    self.work = None;
+                }
+                Err(trouble)
+            }
         }
     }
 

@@ -4,6 +4,8 @@ use std::rc::Rc;
 
 use crate::error::{Result, Trouble};
 use crate::recipe::compose::{Recipe, RootChange};
+use crate::recipe::image::Act;
+use crate::recipe::ingredient::{Ingredient, Tools};
 use crate::recipe::line::{Command, Line};
 use crate::recipe::outcome::{CallResult, End, Outcome};
 use crate::recipe::plan::{Plan, Prepare, RootPlace, adds_user_namespace};
@@ -46,6 +48,7 @@ impl Walk {
                 stage.tell(Event::Peeked(peek));
             }
             Line::Ablate => self.ablate(stage)?,
+            Line::Image(act) => self.image(act, stage)?,
             Line::Run(_)
             | Line::Host(_)
             | Line::Stay(_)
@@ -82,6 +85,29 @@ impl Walk {
             self.probe_again(stage)?;
         }
         Ok(())
+    }
+
+    /// Does something with the image. What it unpacks is the root from then on, which is an ingredient.
+    fn image(&mut self, act: &Act, stage: &mut Stage<'_>) -> Result<()> {
+        self.imaged = true;
+        let mut recipe = self.recipe.clone();
+        if *act == Act::Unpack {
+            recipe.add(Ingredient::Rootfs(Tools::Image))?;
+        }
+        let outcome = live(stage, |world, ear| world.image(&recipe, act, ear))?;
+        let worked = outcome.end == End::Exited(0);
+        self.keep(&outcome);
+        stage.tell(Event::Ended(outcome));
+        let another_root = *act == Act::Unpack && worked;
+        if another_root {
+            self.recipe = recipe;
+        }
+        match act {
+            Act::Show(_) | Act::Run(_) => Ok(()),
+            _ if self.probe_line().is_some_and(is_host) => self.probe_changes(stage),
+            _ if another_root => self.probe_again(stage).map(drop),
+            _ => Ok(()),
+        }
     }
 
     /// Makes the host agree with another recipe, and shows by the step's probe what that changed.

@@ -8,6 +8,7 @@ use crate::error::{Result, Trouble};
 use crate::lab::file::Need;
 use crate::recipe::compose::{Recipe, RootChange};
 use crate::recipe::enter::Enter;
+use crate::recipe::image::Act;
 use crate::recipe::ingredient::Namespace;
 use crate::recipe::line::Command;
 use crate::recipe::machine::{CgroupVersion, Cgroups, Controller, Machine};
@@ -62,6 +63,8 @@ impl Default for Fake {
                 groups: Vec::new(),
                 jobs: 0,
                 directories: Vec::new(),
+                rootfs: None,
+                image: None,
             },
             machine: Machine {
                 kernel: "6.18.0".to_owned(),
@@ -225,6 +228,11 @@ impl World for Fake {
             end: End::Signaled(signal),
             ..self.outcome(&Recipe::default(), &command)
         })
+    }
+
+    fn image(&mut self, recipe: &Recipe, act: &Act, _: Listener<'_>) -> Result<Outcome> {
+        self.asked.push(act.to_string());
+        self.answer(recipe, &act.to_string())
     }
 
     fn shell(&mut self, recipe: &Recipe) -> Result<Outcome> {

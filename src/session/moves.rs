@@ -6,6 +6,8 @@ use std::rc::Rc;
 use crate::error::{Exit, Result, Trouble};
 use crate::lab::file::{Lab, LabLine};
 use crate::recipe::compose::Recipe;
+use crate::recipe::image::Act;
+use crate::recipe::ingredient::{Ingredient, Tools};
 use crate::recipe::line::Line;
 use crate::recipe::outcome::Work;
 use crate::session::event::Event;
@@ -182,7 +184,13 @@ impl Walk {
             }
         }
         self.recipe = Recipe::default();
-        if let Err(trouble) = stage.compose(&self.recipe) {
+        let composed = stage.compose(&self.recipe).map(drop);
+        let forgotten = if std::mem::take(&mut self.imaged) {
+            stage.world.image(&self.recipe, &Act::Remove, &mut |_| {}).map(drop)
+        } else {
+            Ok(())
+        };
+        for trouble in [composed, forgotten].into_iter().filter_map(Result::err) {
             stage.tell(Event::Trouble(trouble));
         }
         self.at = None;
@@ -239,6 +247,7 @@ impl Walk {
             let _ = match &line.line {
                 Line::Add(ingredient) => own.add(ingredient.clone()),
                 Line::Drop(what) => own.drop(what).map(drop),
+                Line::Image(Act::Unpack) => own.add(Ingredient::Rootfs(Tools::Image)),
                 _ => Ok(()),
             };
         }

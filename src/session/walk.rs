@@ -44,6 +44,8 @@ pub struct Walk {
     pub(super) progress: Progress,
     /// The last command that was run inside, for `recipe`.
     pub(super) last_command: Option<String>,
+    /// Whether something was done with an image, so that there may be one.
+    pub(super) imaged: bool,
     /// Whether the learner interrupted the last outcome.
     pub(super) interrupted: bool,
     /// Milliseconds since 1970, as the frontend said last; 0 where it never did.
@@ -83,6 +85,7 @@ impl Walk {
             ahead: None,
             progress: Progress::default(),
             last_command: None,
+            imaged: false,
             interrupted: false,
             now: 0,
             session: 0,

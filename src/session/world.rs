@@ -4,6 +4,7 @@ use crate::error::Result;
 use crate::lab::file::Need;
 use crate::recipe::compose::Recipe;
 use crate::recipe::enter::Enter;
+use crate::recipe::image::Act;
 use crate::recipe::line::Command;
 use crate::recipe::machine::Machine;
 use crate::recipe::outcome::{Call, Composed, HostState, Job, Map, Outcome, Peek, Work};
@@ -63,6 +64,9 @@ pub trait World {
 
     /// Sends a signal to the first process of a background container; the outcome tells how it ended, or `Running`.
     fn kill(&mut self, job: u32, signal: i32) -> Result<Outcome>;
+
+    /// Does something with the session's image. What is refused of an image is an outcome, as it is with a program.
+    fn image(&mut self, recipe: &Recipe, act: &Act, live: Listener<'_>) -> Result<Outcome>;
 
     /// An interactive shell inside, on the learner's terminal.
     fn shell(&mut self, recipe: &Recipe) -> Result<Outcome>;

@@ -29,9 +29,23 @@ pub(in crate::lab) fn judge_state(claim: &StateClaim, evidence: &Evidence<'_>) -
         StateClaim::Jobs(number) => {
             Observation::new(number.holds(now.jobs), counted(now.jobs, "background container"))
         }
-        StateClaim::RootfsExists(wanted) => match now.directories.first() {
+        StateClaim::RootfsExists(wanted) => match &now.rootfs {
             Some(directory) => Observation::new(*wanted, directory.clone()),
             None => Observation::new(!wanted, "no root file system of ours"),
+        },
+        StateClaim::ImageLayers(number) => match &now.image {
+            Some(image) => Observation::new(
+                number.holds(image.layers),
+                format!("{} with the right digest", counted(image.layers, "layer")),
+            ),
+            None => Observation::unknown("there is no image"),
+        },
+        StateClaim::ImageComplete(wanted) => match &now.image {
+            Some(image) if image.complete => {
+                Observation::new(*wanted, "from the index to the last layer every size and digest is right")
+            }
+            Some(_) => Observation::new(!wanted, "the index does not lead to these layers"),
+            None => Observation::new(!wanted, "there is no image"),
         },
         StateClaim::HostUnchanged => host_unchanged(evidence.host_then, now),
         StateClaim::NothingLeft => nothing_left(now),

@@ -5,6 +5,7 @@ use crate::lab::claim::{LimitClaim, MemoryClaim, OutcomeClaim, Processes, SeenCl
 use crate::lab::file::Step;
 use crate::lab::lint::{Report, Severity};
 use crate::lab::number::{Comparison, Number};
+use crate::recipe::image::Act;
 use crate::recipe::line::Line;
 use crate::recipe::outcome::Place;
 
@@ -50,8 +51,16 @@ pub(super) fn vain(step: &Step, report: Report<'_>) {
 fn nothing_happens(step: &Step, check: &Check) -> bool {
     let lines = step.try_lines.iter().chain(&step.probe);
     let runs = |line: &Line| match check.on {
-        Place::Host => matches!(line, Line::Host(_)),
-        Place::Inside => matches!(line, Line::Run(_) | Line::Stay(_) | Line::Enter(..) | Line::Kill { .. }),
+        Place::Host => match line {
+            Line::Image(act) => !matches!(act, Act::Run(_)),
+            line => matches!(line, Line::Host(_)),
+        },
+        Place::Inside => {
+            matches!(
+                line,
+                Line::Run(_) | Line::Stay(_) | Line::Enter(..) | Line::Kill { .. } | Line::Image(Act::Run(_))
+            )
+        }
     };
     // A cell of the table has an outcome of its own; a step without a solution is told of already.
     let asks = !check.outcome.is_empty() && check.cell.is_none() && !step.try_lines.is_empty();
@@ -84,6 +93,7 @@ fn numbers(claim: &OutcomeClaim) -> Vec<(&'static str, Number, bool)> {
 fn numbers_now(claim: &StateClaim) -> Option<(&'static str, Number, bool)> {
     match claim {
         StateClaim::Jobs(number) => Some(("jobs", *number, true)),
+        StateClaim::ImageLayers(number) => Some(("image_layers", *number, true)),
         StateClaim::CgroupMembers(number) => Some(("cgroup_members", *number, true)),
         _ => None,
     }

@@ -55,6 +55,8 @@ pub(in crate::lab) const CONDITIONS: &[(&str, Read)] = &[
     ("cgroup_members", |k, v, f| Some(Condition::State(StateClaim::CgroupMembers(number(k, v, f)?)))),
     ("jobs", |k, v, f| Some(Condition::State(StateClaim::Jobs(number(k, v, f)?)))),
     ("rootfs_exists", |k, v, f| Some(Condition::State(StateClaim::RootfsExists(boolean(k, v, f)?)))),
+    ("image_layers", |k, v, f| Some(Condition::State(StateClaim::ImageLayers(number(k, v, f)?)))),
+    ("image_complete", |k, v, f| Some(Condition::State(StateClaim::ImageComplete(boolean(k, v, f)?)))),
     ("host_unchanged", |k, v, f| only_true(k, v, f, StateClaim::HostUnchanged)),
     ("nothing_left", |k, v, f| only_true(k, v, f, StateClaim::NothingLeft)),
 ];

@@ -27,20 +27,21 @@ pub(super) fn read(line: &Own<'_>) -> Result<Ingredient, LineError> {
 }
 
 fn rootfs(line: &Own<'_>) -> Result<Ingredient, LineError> {
-    const HINT: &str = "type `rootfs`, `rootfs busybox` or `rootfs host`";
+    const HINT: &str = "type `rootfs`, `rootfs busybox`, `rootfs host` or `rootfs image`";
     match line.args {
         [] => Ok(Ingredient::Rootfs(Tools::Any)),
         [tools] => match tools.text.as_str() {
             "busybox" => Ok(Ingredient::Rootfs(Tools::Busybox)),
             "host" => Ok(Ingredient::Rootfs(Tools::Host)),
+            "image" => Ok(Ingredient::Rootfs(Tools::Image)),
             other => {
-                let hint = match nearest(other, ["busybox", "host"]) {
+                let hint = match nearest(other, ["busybox", "host", "image"]) {
                     Some(near) => format!("did you mean `rootfs {near}`?"),
                     None => HINT.to_owned(),
                 };
                 Err(LineError::new(
                     tools.at,
-                    format!("a rootfs comes from `busybox` or `host`, not `{other}`"),
+                    format!("a rootfs comes from `busybox`, `host` or `image`, not `{other}`"),
                 )
                 .hint(hint))
             }

@@ -49,6 +49,7 @@ impl fmt::Display for Line {
             Self::Kill { signal, job } => write!(f, "kill -{signal} {job}"),
             Self::Shell => f.write_str("shell"),
             Self::Ablate => f.write_str("ablate"),
+            Self::Image(act) => act.fmt(f),
             Self::Walk(word) => word.fmt(f),
         }
     }
@@ -92,6 +93,7 @@ impl fmt::Display for Ingredient {
             Self::Rootfs(Tools::Any) => f.write_str("rootfs"),
             Self::Rootfs(Tools::Busybox) => f.write_str("rootfs busybox"),
             Self::Rootfs(Tools::Host) => f.write_str("rootfs host"),
+            Self::Rootfs(Tools::Image) => f.write_str("rootfs image"),
             Self::Chroot => f.write_str("chroot"),
             Self::PivotRoot => f.write_str("pivot_root"),
             Self::Unshare { namespaces, mount_proc } => {

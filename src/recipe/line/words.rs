@@ -1,12 +1,12 @@
 //! The words of rlab's own: which ones there are, and their exact shape.
 
 use super::scan::{Scan, Word as Token, scan, trimmed};
-use super::{Line, LineError, Word, enter, ingredients, program};
+use super::{Line, LineError, Word, enter, image, ingredients, program};
 use crate::recipe::nearest::nearest;
 
 /// Every word of the grammar: how it is written, and what it does in one line. For help and completion.
 pub const WORDS: &[(&str, &str)] = &[
-    ("rootfs [busybox|host]", "build the container's file system: bin dev etc proc sys and the tools"),
+    ("rootfs [busybox|host|image]", "build the container's file system: bin dev etc proc sys and the tools"),
     ("chroot", "change the root from now on"),
     ("pivot_root", "change the root from now on, and detach the old one"),
     ("unshare --pid --mount --uts --ipc --net --user --cgroup [--mount-proc]", "new namespaces from now on"),
@@ -33,8 +33,12 @@ pub const WORDS: &[(&str, &str)] = &[
         "run it in what one of them has (`docker exec`)",
     ),
     ("shell", "an interactive shell inside"),
+    (
+        "image pack · config · manifest · index · show · load · unpack · run · forge · rm",
+        "an image of the root: made step by step, looked at, unpacked, run with its own program",
+    ),
     ("ablate", "the same probes under ever more ingredients, as a table"),
-    ("!COMMAND", "run it on the host, \"the second terminal\" (`$ROOTFS` and `$CGROUP` are set)"),
+    ("!COMMAND", "run it on the host, \"the second terminal\" (`$ROOTFS`, `$CGROUP`, `$IMAGE` are set)"),
     ("next", "on to the next step"),
     ("back", "one step back"),
     ("goto STEP", "to a step of this lab, by number or id"),
@@ -120,6 +124,7 @@ impl Own<'_> {
             "recipe" => self.bare(Line::Recipe),
             "shell" => self.bare(Line::Shell),
             "ablate" => self.bare(Line::Ablate),
+            "image" => image::read(self).map(Line::Image),
             "peek" => self.peek(),
             "kill" => self.kill(),
             "drop" => self.drop(),

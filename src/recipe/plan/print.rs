@@ -33,6 +33,7 @@ const fn tools(tools: Tools) -> &'static str {
         Tools::Any => "with BusyBox, or the machine's own tools",
         Tools::Busybox => "with BusyBox",
         Tools::Host => "with the machine's own tools",
+        Tools::Image => "from the layers of the image",
     }
 }
 
@@ -103,6 +104,10 @@ impl fmt::Display for Op {
             Self::TakeDirectory => f.write_str("fchdir to its working directory"),
             Self::Fork => f.write_str("clone3 CLONE_PARENT: the child goes on, in the PID namespace"),
             Self::JoinTheirGroup => f.write_str("join its control groups: write 0 to cgroup.procs"),
+            Self::WorkIn(directory) => write!(f, "chdir {}", quoted(directory)),
+            Self::BecomeUser { uid, gid } => {
+                write!(f, "become user {uid} and group {gid}, with no other group")
+            }
             Self::Exec(command) => {
                 let words: Vec<String> = command.argv.iter().map(|word| quoted(word)).collect();
                 write!(f, "execve {}", words.join(" "))

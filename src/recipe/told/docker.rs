@@ -12,6 +12,9 @@ pub fn docker(recipe: &Recipe, command: &Command) -> String {
     if recipe.rootfs() == Some(Tools::Host) {
         told.note("there is no image of this machine's own tools; `busybox` stands in");
     }
+    if recipe.rootfs() == Some(Tools::Image) {
+        told.note("it would run your image, once Docker has it; `busybox` stands in");
+    }
     let argv: Vec<String> = command.argv.iter().map(|word| quoted(word)).collect();
     told.words.insert(0, "docker run --rm".to_owned());
     told.words.push(format!("busybox {}", argv.join(" ")));

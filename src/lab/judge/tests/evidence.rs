@@ -13,8 +13,8 @@ use crate::recipe::ingredient::{Namespace, Resource};
 use crate::recipe::line::{Command, Line};
 use crate::recipe::machine::CgroupVersion;
 use crate::recipe::outcome::{
-    AblationOutcomes, AblationTable, Call, CallResult, End, GroupState, HostState, Job, LimitSeen,
-    MemorySeen, NsPair, Outcome, Place, Seen, SeenMount,
+    AblationOutcomes, AblationTable, Call, CallResult, End, GroupState, HostState, ImageState, Job,
+    LimitSeen, MemorySeen, NsPair, Outcome, Place, Seen, SeenMount,
 };
 
 /// The check with this condition, claimed of what ran inside.
@@ -103,6 +103,8 @@ pub(super) fn host() -> HostState {
         groups: Vec::new(),
         jobs: 0,
         directories: Vec::new(),
+        rootfs: None,
+        image: None,
     }
 }
 
@@ -162,6 +164,12 @@ pub(super) fn on_host(change: impl FnOnce(&mut HostState)) -> Case {
     let mut case = Case::new();
     change(&mut case.now);
     case
+}
+
+pub(super) fn image(layers: u32, complete: bool) -> Case {
+    on_host(|host| {
+        host.image = Some(ImageState { directory: "/tmp/rlab/image".to_owned(), layers, complete });
+    })
 }
 
 pub(super) fn group() -> GroupState {

@@ -1,6 +1,8 @@
 //! Every condition, with evidence of which it holds and evidence of which it does not.
 
-use crate::lab::judge::tests::evidence::{Case, changed, group, job, on_host, refused, remembered, unseen};
+use crate::lab::judge::tests::evidence::{
+    Case, changed, group, image, job, on_host, refused, remembered, unseen,
+};
 use crate::recipe::ingredient::Namespace;
 use crate::recipe::outcome::{End, GroupState, Paired, SeenMount, Victim};
 
@@ -286,10 +288,38 @@ fn of_the_machine() -> Vec<Row> {
         ("jobs = 1", background(true), "1 background container", Case::new(), "0 background containers"),
         (
             "rootfs_exists = true",
-            on_host(|host| host.directories.push("/tmp/rlab".to_owned())),
+            on_host(|host| host.rootfs = Some("/tmp/rlab".to_owned())),
             "/tmp/rlab",
             Case::new(),
             "no root file system of ours",
+        ),
+        (
+            "image_layers = 2",
+            image(2, false),
+            "2 layers with the right digest",
+            Case::new(),
+            "there is no image",
+        ),
+        (
+            "image_layers = 2",
+            image(2, true),
+            "2 layers with the right digest",
+            image(1, true),
+            "1 layer with the right digest",
+        ),
+        (
+            "image_complete = true",
+            image(1, true),
+            "from the index to the last layer every size and digest is right",
+            image(1, false),
+            "the index does not lead to these layers",
+        ),
+        (
+            "image_complete = false",
+            Case::new(),
+            "there is no image",
+            image(1, true),
+            "from the index to the last layer every size and digest is right",
         ),
         (
             "host_unchanged = true",

@@ -48,5 +48,10 @@ for tool in sh ps ls cat head tail wc grep sort seq echo printf test true false 
     done
 done
 "#;
-    format!("{begin}{}", if tools == Tools::Host { host } else { busybox })
+    let image = "# The layers of an image are no line of a script: BusyBox stands in for them.\n";
+    match tools {
+        Tools::Host => format!("{begin}{host}"),
+        Tools::Image => format!("{begin}{image}{busybox}"),
+        Tools::Any | Tools::Busybox => format!("{begin}{busybox}"),
+    }
 }
