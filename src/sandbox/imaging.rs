@@ -131,7 +131,7 @@ impl Sandbox {
         let shown = Command { argv: start.argv, text: act.to_string() };
         let plan = self.plan(recipe, &shown)?.started_in(&start.directory, uid, gid);
         let launched = Command { argv, text: shown.text };
-let kind = Kind::Started(start.environment);
+        let kind = Kind::Started(start.environment);
         self.supervised(&Errand { recipe, command: &launched, plan: &plan, kind }, live)
     }
 }

@@ -147,8 +147,9 @@ impl Manifest {
     /// A machine with neither BusyBox nor a shell.
     pub fn new(tools: Tools, names: Names<'_>) -> Result<Self> {
         if tools == Tools::Image {
-            return Err(Trouble::usage("`rootfs image` is the image of a session, and here is none")
-                .hint("in `rlab play`, `image load DIRECTORY` takes an image in, and `image unpack` unpacks it"));
+            return Err(Trouble::usage("`rootfs image` is the image of a session, and here is none").hint(
+                "in `rlab play`, `image load DIRECTORY` takes an image in, and `image unpack` unpacks it",
+            ));
         }
         let busybox = if tools == Tools::Host { None } else { find_program("busybox") };
         let mut manifest = Self {

@@ -79,7 +79,7 @@ fn enter_alone_walks_the_course_at_120_columns() {
 }
 
 /// Other lines than those that the labs suggest, step by step. Each does the same by another way.
-const OTHER_LINES: [(&str, &[&[&str]]); 5] = [
+const OTHER_LINES: [(&str, &[&[&str]]); 6] = [
     (
         "chroot",
         &[
@@ -154,6 +154,48 @@ const OTHER_LINES: [(&str, &[&[&str]]); 5] = [
                 "sleep 77 &",
                 "nsenter -mt 1 true",
                 "nsenter -arct 1 true",
+            ],
+        ],
+    ),
+    (
+        "image",
+        &[
+            &[
+                "rootfs host",
+                "image pack",
+                "!cd $IMAGE/blobs/sha256; for f in *; do echo \"$f  $f\"; done | sha256sum -c -",
+            ],
+            &[
+                "image config --entrypoint=/bin/env -e GREETING=hello -w /etc",
+                "!grep -l diff_ids $IMAGE/blobs/sha256/* | xargs cat",
+            ],
+            &[
+                "image manifest",
+                "image index",
+                "!cat $IMAGE/index.json",
+                "!grep -l image.layer $IMAGE/blobs/sha256/* | xargs cat",
+            ],
+            &["image unpack", "pivot_root", "image run", "image run pwd", "image run stat -c %Y group"],
+            &["sh -c 'echo x > /etc/new; rm /etc/group'", "image pack", "image show layer 2"],
+            &[
+                "image config -e MORE=1",
+                "image manifest",
+                "image index",
+                "drop pivot_root",
+                "drop rootfs",
+                "rootfs image",
+                "chroot",
+                "ls /etc",
+                "run stat -c %Y /etc/new",
+            ],
+            &[
+                "image forge out/evil /tmp",
+                "image config",
+                "image manifest",
+                "image index",
+                "image unpack",
+                "!test -e $ROOTFS/../../evil || echo nothing there",
+                "ls -1 /etc",
             ],
         ],
     ),
