@@ -111,6 +111,8 @@ pub enum Break {
     /// Between words.
     #[default]
     Words,
+    /// Between words, and never longer than is good to read.
+    Prose,
     /// After a comma, as between the arguments of a call.
     Commas,
 }

@@ -2,7 +2,7 @@
 
 use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
 
-use super::document::{Line, Role, Text};
+use super::document::{Break, Line, Role, Text};
 
 /// Makes a document of Markdown. Anything beyond what labs use is shown as its text.
 pub fn markdown(source: &str) -> Text {
@@ -136,7 +136,8 @@ impl Reader {
 
     fn end_line(&mut self) {
         if !self.line.spans.is_empty() {
-            self.text.push(std::mem::take(&mut self.line));
+            let line = std::mem::take(&mut self.line);
+            self.text.push(Line { breaks: Break::Prose, ..line });
         }
         self.indent();
     }

@@ -126,6 +126,15 @@ fn a_refused_call_says_what_it_means_and_the_mend() {
 }
 
 #[test]
+fn prose_is_never_longer_than_is_good_to_read_and_code_has_all_the_room() {
+    let text = markdown(&format!("{}\n\n```\n{}\n```\n", "word ".repeat(60), "code ".repeat(30)));
+    let painted = paint(&text, &Look { width: 200, ..Look::default() });
+    let longest = |word: &str| painted.lines().filter(|row| row.contains(word)).map(str::len).max().unwrap();
+    assert!((90..=100).contains(&longest("word")), "{painted}");
+    assert!(longest("code") > 140, "{painted}");
+}
+
+#[test]
 fn markdown_keeps_its_parts() {
     let shown = |source: &str| {
         let mut text = Text::new();

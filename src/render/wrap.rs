@@ -10,6 +10,9 @@ use super::document::{Break, Line, Look, Role, Span};
 /// Narrower than this nothing can be laid out; a smaller width counts as this.
 pub const NARROWEST: usize = 20;
 
+/// Rows of prose that are longer are hard to read: the eye loses its way back.
+const PROSE: usize = 100;
+
 /// Distance of tab stops.
 const TAB: usize = 8;
 
@@ -75,7 +78,10 @@ const fn spelled(c: char) -> Option<&'static str> {
 
 /// The rows that a line becomes, each at most `look.width` columns, indents included.
 pub(super) fn rows(line: &Line, look: &Look) -> Vec<Vec<Span>> {
-    let limit = look.width.max(NARROWEST);
+    let limit = match line.breaks {
+        Break::Prose => look.width.clamp(NARROWEST, PROSE),
+        Break::Words | Break::Commas => look.width.max(NARROWEST),
+    };
     // An indent never takes more than half of a narrow terminal.
     let (indent, hang) = (line.indent.min(limit / 2), line.hang.min(limit / 2));
     let mut spans = Vec::with_capacity(line.spans.len());
@@ -93,7 +99,7 @@ pub(super) fn rows(line: &Line, look: &Look) -> Vec<Vec<Span>> {
     }
     let flat: String = spans.iter().map(|span| span.text.as_str()).collect();
     let words: Vec<Word<'_>> = match line.breaks {
-        Break::Words => WordSeparator::AsciiSpace.find_words(&flat).collect(),
+        Break::Words | Break::Prose => WordSeparator::AsciiSpace.find_words(&flat).collect(),
         Break::Commas => after_commas(&flat, limit - hang.max(indent)),
     };
     let words = break_words(words, limit - hang.max(indent));
