@@ -198,6 +198,15 @@ pub enum Mode {
                             rlab progress forget chroot\n\nIt is kept in `$XDG_STATE_HOME/rlab` \
                             (`~/.local/state/rlab`), and nowhere else.")]
     Progress(Progress),
+    /// The book's preprocessor for mdBook: JSON on standard input, the book on standard output.
+    #[cfg(feature = "book")]
+    #[command(after_help = "Examples:\n  mdbook build book\n  rlab mdbook supports html\n  \
+                            rlab mdbook record book/recorded\n\nThe book's page for lab authors lists the directives.")]
+    Mdbook {
+        /// Something else than to preprocess.
+        #[command(subcommand)]
+        what: Option<MdbookWhat>,
+    },
     /// Remove what a killed rlab left behind: work directories and control groups of dead owners.
     #[command(
         after_help = "Example:\n  rlab clean\n\nWhat belongs to an rlab that is still alive is left alone. The \
@@ -232,6 +241,27 @@ pub struct Run {
     /// A lab that cannot run here is a failure, with --all too.
     #[arg(long)]
     pub strict: bool,
+}
+
+/// What else `rlab mdbook` does.
+#[cfg(feature = "book")]
+#[derive(Debug, Subcommand)]
+pub enum MdbookWhat {
+    /// Whether pages for this renderer can be made: exit status 0 for yes.
+    Supports {
+        /// Its name.
+        #[arg(value_name = "RENDERER")]
+        renderer: String,
+    },
+    /// Run labs, masked, and write what happened to files that the book can use on machines that cannot run them.
+    Record {
+        /// Where.
+        #[arg(value_name = "DIR")]
+        dir: PathBuf,
+        /// Which; all of them where none is named.
+        #[arg(value_name = "LAB")]
+        labs: Vec<String>,
+    },
 }
 
 /// `rlab progress`.

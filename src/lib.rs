@@ -13,7 +13,7 @@
 //! | [`render`] | PURE values → document → text; tables, before and after, masking |
 //! | [`kernel`] | the only room that talks to the kernel: thin typed wrappers, one file a primitive |
 //! | [`sandbox`] | runs a plan for real: rootfs, launch, supervise, observe, clean up |
-//! | [`frontend`] | REPL, script: terminal, files, environment, clock |
+//! | [`frontend`] | REPL, script, book: terminal, files, environment, clock |
 //!
 //! The arrows: `lab → recipe`; `session → lab, recipe`; `render → every pure room`; `sandbox → recipe, kernel`;
 //! `frontend → all but kernel`. `tests/house.rs` reads the `use` lines and holds this.

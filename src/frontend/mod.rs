@@ -8,10 +8,12 @@
 //!   colours it with what is [`known`]; [`history`] keeps it; [`pasted`] is for several lines at once.
 //! - [`keys`], [`signals`]: what comes while rlab waits.
 //! - [`script`]: `rlab run`. [`exec`]: `rlab exec`. [`doctor`]: `rlab doctor`. [`clean`]: `rlab clean`.
-//! - [`progress`]: `rlab progress`. [`export`]: `rlab export`.
+//! - [`progress`]: `rlab progress`. [`export`]: `rlab export`. `book`: `rlab mdbook`, with the feature of that name.
 //! - [`labs`]: labs as files: `--labs`, `rlab list`, `rlab check`, `rlab new`.
 //! - [`state`]: what is kept between sessions.
 
+#[cfg(feature = "book")]
+pub mod book;
 pub mod busy;
 pub mod clean;
 pub mod colors;
@@ -109,6 +111,8 @@ fn run(cli: Cli, terminal: &mut Terminal) -> Result<u8> {
         Some(Mode::Check { paths }) => labs::check(&paths, || course(global.labs.as_deref()), terminal)?,
         Some(Mode::New { path }) => labs::new(&path, terminal)?,
         Some(Mode::Progress(args)) => progress::run(&args, &course(global.labs.as_deref())?, terminal)?,
+        #[cfg(feature = "book")]
+        Some(Mode::Mdbook { what }) => book::run(what, &global, terminal)?,
         Some(Mode::Clean { of }) => clean::run(of.as_deref(), terminal)?,
     };
     Ok(exit as u8)

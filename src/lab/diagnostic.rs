@@ -126,7 +126,7 @@ fn floor(text: &str, at: usize) -> usize {
 }
 
 /// The hint for a word that is not known: the nearest one, or else all of them.
-pub(super) fn nearest_or_all(word: &str, known: &[&str]) -> String {
+pub fn nearest_or_all(word: &str, known: &[&str]) -> String {
     match nearest(word, known.iter().copied()) {
         Some(near) => format!("did you mean `{near}`?"),
         None => format!("one of {}", listed(known)),

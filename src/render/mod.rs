@@ -9,9 +9,12 @@
 //! - [`mask`]: volatile values become names that keep identity, so that two runs compare equal.
 //! - [`report`], [`shelf`], [`doctor`], [`progress`]: the JSON of `rlab run`, `rlab list`, `rlab doctor` and `rlab
 //!   progress`, and the tables of the last three.
+//! - `book` (with the feature of that name): the pages of the book, made of labs and recorded runs.
 //!
 //! The remaining files show one kind of thing each.
 
+#[cfg(feature = "book")]
+pub mod book;
 pub mod doctor;
 pub mod document;
 pub mod event;

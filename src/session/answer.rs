@@ -92,7 +92,7 @@ const fn counts(measure: Measure) -> bool {
 }
 
 /// The number that an outcome shows.
-fn measured(measure: Measure, outcome: &Outcome) -> Option<u64> {
+pub fn measured(measure: Measure, outcome: &Outcome) -> Option<u64> {
     if outcome.place != Place::Inside {
         return None;
     }

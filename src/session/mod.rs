@@ -10,7 +10,7 @@
 //! - [`fake`]: a world without a kernel, for tests.
 
 mod ablate;
-mod answer;
+pub mod answer;
 mod carry;
 mod decode;
 pub mod event;

@@ -1,0 +1,184 @@
+//! The pages of the book: directives in Markdown become what labs, tables and recorded runs say.
+//!
+//! - `directive`: finding them, and who is meant. [`recording`]: a run, kept.
+//! - `step`: a step of a lab: its text, its exercise, its prediction as a form, its transcript.
+//! - `picture`: the namespaces of a container as SVG. `told`: a recipe in other words, v1 and v2 side by side.
+//! - `reference`: tables that the program knows: errnos, needs, words, keys. `html`: escaping and colours.
+//!
+//! What a page says twice it says once here: a wrong name fails the build, with chapter, line and the nearest right one.
+
+mod directive;
+mod html;
+mod picture;
+pub mod recording;
+mod reference;
+mod step;
+mod told;
+
+use std::collections::BTreeMap;
+
+use crate::error::{Result, Trouble};
+use crate::lab::diagnostic::nearest_or_all;
+use crate::lab::file::{Lab, Step};
+use crate::session::shelf::{address, step_index};
+use directive::{Directive, Part, parts};
+use recording::{Recording, StepRecording};
+
+/// What the book is made of.
+pub struct Library {
+    /// The labs, in the order of the course.
+    pub labs: Vec<Lab>,
+    /// The recorded run of each lab, where there is one.
+    pub recordings: BTreeMap<String, Recording>,
+}
+
+/// A step, where it stands, and what was recorded of it.
+struct At<'a> {
+    lab: &'a Lab,
+    index: usize,
+    step: &'a Step,
+    /// The whole run.
+    run: Option<&'a Recording>,
+    recording: Option<&'a StepRecording>,
+}
+
+type Write = fn(&Library, &Directive<'_>) -> Result<String>;
+
+/// Every directive: its name, what follows it, what it puts in, and how.
+const DIRECTIVES: &[(&str, &str, &str, Write)] = &[
+    ("labs", "", "the table of the labs, each a link to its chapter", |l, d| {
+        d.bare()?;
+        Ok(step::labs(l))
+    }),
+    ("lab", "LAB", "a whole lab: its head, where it begins, and every step", |l, d| {
+        let lab = l.lab(d.one("a lab")?)?;
+        Ok(step::lab(l, lab))
+    }),
+    ("step", "LAB:STEP", "a whole step: heading and anchor, text, exercise, transcript, why", |l, d| {
+        Ok(step::whole(&l.at(d)?))
+    }),
+    ("say", "LAB:STEP", "what a step says", |l, d| Ok(step::say(&l.at(d)?))),
+    ("command", "LAB:STEP", "the lines that solve a step", |l, d| Ok(step::command(&l.at(d)?))),
+    ("type", "LAB:STEP", "the line for a plain Linux box", |l, d| step::plain_box(&l.at(d)?)),
+    (
+        "exercise",
+        "LAB:STEP",
+        "an exercise: where to start it, the prediction as a form, folded hints",
+        |l, d| Ok(step::exercise(&l.at(d)?)),
+    ),
+    ("transcript", "LAB:STEP", "what really happened, line by line", |l, d| step::transcript(&l.at(d)?)),
+    ("before-after", "LAB:STEP", "the step's probe, before and after", |l, d| step::before_after(&l.at(d)?)),
+    ("ablation", "LAB:STEP", "the table of what each ingredient changes", |l, d| step::ablation(&l.at(d)?)),
+    ("why", "LAB:STEP", "why it is so", |l, d| Ok(step::why(&l.at(d)?))),
+    ("namespaces", "LAB:STEP", "a picture: what a process has of its own, and what it shares", |l, d| {
+        picture::namespaces(&l.at(d)?)
+    }),
+    ("shell", "LAB:STEP", "the recipe at the end of a step as a shell script", |l, d| told::shell(&l.at(d)?)),
+    ("docker", "LAB:STEP", "the recipe at the end of a step as a `docker run` line", |l, d| {
+        told::docker(&l.at(d)?)
+    }),
+    ("oci", "LAB:STEP", "the recipe at the end of a step as an OCI `config.json`", |l, d| {
+        told::oci(&l.at(d)?)
+    }),
+    ("plan", "LAB:STEP", "the plan at the end of a step: as root on v1, on v2, and as a user", |l, d| {
+        told::plan(&l.at(d)?)
+    }),
+    ("notes", "LAB", "the notes for the instructor, step by step", |l, d| {
+        Ok(step::notes(l.lab(d.one("a lab")?)?))
+    }),
+    ("errnos", "", "the table of errnos: the call, the errno, what it means, the mend", |_, d| {
+        d.bare()?;
+        Ok(reference::errnos())
+    }),
+    ("needs", "", "what `rlab doctor` tries, and how", |_, d| {
+        d.bare()?;
+        Ok(reference::needs())
+    }),
+    ("words", "", "every line of the grammar with what it does", |_, d| {
+        d.bare()?;
+        Ok(reference::words())
+    }),
+    ("schema", "", "the keys of a lab file", |_, d| {
+        d.bare()?;
+        Ok(reference::schema())
+    }),
+    ("directives", "", "this table", |_, d| {
+        d.bare()?;
+        Ok(reference::directives(DIRECTIVES.iter().map(|(name, words, what, _)| (*name, *words, *what))))
+    }),
+];
+
+impl Library {
+    /// A page with its directives replaced. `chapter` is how the page is called in a mistake.
+    ///
+    /// # Errors
+    /// A directive that is none, or that names a lab or a step that is not there: with chapter, line, and the nearest
+    /// name that is.
+    pub fn expand(&self, chapter: &str, page: &str) -> Result<String> {
+        let placed = |line: usize, mut trouble: Trouble| {
+            trouble.what = format!("{chapter}:{line}: {}", trouble.what);
+            trouble
+        };
+        let mut out = String::with_capacity(page.len());
+        for part in parts(page).map_err(|(line, trouble)| placed(line, trouble))? {
+            match part {
+                Part::Text(text) => out.push_str(text),
+                Part::Directive(directive) => {
+                    let known = DIRECTIVES.iter().find(|(name, ..)| *name == directive.name);
+                    let names: Vec<&str> = DIRECTIVES.iter().map(|(name, ..)| *name).collect();
+                    let written = match known {
+                        Some((.., write)) => write(self, &directive),
+                        None => Err(directive::unknown(directive.name, &names)),
+                    };
+                    out.push_str(&written.map_err(|trouble| placed(directive.line, trouble))?);
+                }
+            }
+        }
+        Ok(out)
+    }
+
+    /// The page of a lab that has none of its own.
+    pub fn chapter(&self, lab: &Lab) -> String {
+        format!("# {}\n\n{}", lab.title, step::lab(self, lab))
+    }
+
+    fn lab(&self, id: &str) -> Result<&Lab> {
+        self.labs.iter().find(|lab| lab.id == id).ok_or_else(|| {
+            let ids: Vec<&str> = self.labs.iter().map(|lab| lab.id.as_str()).collect();
+            Trouble::usage(format!("no lab is called `{id}`")).hint(nearest_or_all(id, &ids))
+        })
+    }
+
+    /// The step that a directive names.
+    fn at(&self, directive: &Directive<'_>) -> Result<At<'_>> {
+        let named = directive.one("a lab and a step")?;
+        let (lab, step) = address(named);
+        let lab = self.lab(lab)?;
+        let Some(step) = step else {
+            let ids: Vec<String> = lab.steps.iter().map(|step| format!("`{}:{}`", lab.id, step.id)).collect();
+            return Err(Trouble::usage(format!("`{named}` names no step"))
+                .hint(format!("its steps are {}", ids.join(", "))));
+        };
+        Ok(self.at_index(lab, step_index(lab, step)?))
+    }
+
+    fn at_index<'a>(&'a self, lab: &'a Lab, index: usize) -> At<'a> {
+        let step = &lab.steps[index];
+        let run = self.recordings.get(&lab.id);
+        let recording = run.and_then(|run| run.step(&step.id));
+        At { lab, index, step, run, recording }
+    }
+}
+
+impl<'a> At<'a> {
+    /// What was recorded of the step.
+    ///
+    /// # Errors
+    /// The lab was not recorded, and could not be run here.
+    fn recorded(&self) -> Result<(&'a Recording, &'a StepRecording)> {
+        self.run.zip(self.recording).ok_or_else(|| {
+            Trouble::usage(format!("there is no recorded run of `{}:{}`", self.lab.id, self.step.id))
+                .hint("`rlab mdbook record` makes one, on a machine that can run the lab")
+        })
+    }
+}
