@@ -166,6 +166,12 @@ pub enum Mode {
                             finished container of the course. The directory must be empty or not be there yet: it \
                             appears whole or not at all.")]
     Export(Export),
+    /// Which ingredients a running process uses, and the recipe that comes closest.
+    #[command(after_help = "Examples:\n  rlab inspect 1\n  rlab inspect $$ --format json\n  \
+                            rlab inspect my-container      a container of Docker's or Podman's\n\n\
+                            Exit status: 0 all of it was read, 2 there is no such process or container, 3 some of it \
+                            may not be read by you (the rest is told), or neither Docker nor Podman is there.")]
+    Inspect(Inspect),
     /// What this machine can do: each primitive is tried, and told with the mend where it fails.
     #[command(after_help = "Examples:\n  rlab doctor\n  rlab doctor --format json\n\n\
                             Exit status: 0 every lab runs, 3 one cannot.")]
@@ -300,6 +306,17 @@ pub struct Exec {
     /// The program and its arguments.
     #[arg(value_name = "COMMAND", required = true, last = true)]
     pub command: Vec<String>,
+}
+
+/// `rlab inspect`.
+#[derive(Debug, Args)]
+pub struct Inspect {
+    /// A process of this machine by its number, or a container of Docker's or Podman's by its name or id.
+    #[arg(value_name = "PID|NAME")]
+    pub who: String,
+    /// How.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
 }
 
 /// `rlab export`.

@@ -71,6 +71,13 @@ fn every_key_of_list_and_doctor_is_told() {
 }
 
 #[test]
+fn every_key_of_a_process_is_told() {
+    let told = rlab(&["inspect", &std::process::id().to_string()[..], "--format", "json"]);
+    assert!(told["mounts"][0]["target"].is_string(), "{told}");
+    assert_eq!(untold(&told), Vec::<String>::new());
+}
+
+#[test]
 fn every_key_of_a_run_is_told() {
     let report = rlab(&["run", "--all", "--format", "json"]);
     assert_eq!(untold(&report), Vec::<String>::new());
@@ -118,7 +125,7 @@ fn the_examples_are_json_and_have_only_keys_that_are_told() {
     let page = page();
     let examples: Vec<&str> =
         page.split("```json\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
-    assert_eq!(examples.len(), 6);
+    assert_eq!(examples.len(), 7);
     for example in examples {
         let value: Value = serde_json::from_str(example).unwrap_or_else(|error| panic!("{error}\n{example}"));
         let mut found = BTreeSet::new();

@@ -10,14 +10,13 @@ use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
 
 use rlab::lab::composed::composed;
 use rlab::lab::course::Course;
 use rlab::recipe::compose::{Recipe, RootChange};
 use serde_json::Value;
+use support::peers::{Store, find};
 use support::{has, is_root, rlab, run, status, stderr, stdout};
-use tempfile::TempDir;
 
 /// What is exported: the fullest recipe of every lab, single steps, and the finished container.
 const WHAT: [&str; 10] = [
@@ -66,31 +65,14 @@ impl By {
     }
 }
 
-/// A place for what is exported, and a store of Podman's own: nothing of the machine's is used or left behind.
+/// A place for what is exported.
 struct Ground {
-    directory: TempDir,
+    store: Store,
 }
 
 impl Ground {
     fn new() -> Self {
-        let directory = tempfile::tempdir().unwrap();
-        let at = |name: &str| directory.path().join(name).display().to_string();
-        let engine =
-            "[engine]\nruntime = \"runc\"\ncgroup_manager = \"cgroupfs\"\nevents_logger = \"none\"\n";
-        // Its own limits may be more than this machine lets anyone have.
-        let containers = "[containers]\nlog_driver = \"none\"\ndefault_ulimits = [\"nofile=1024:1024\", \"nproc=1024:1024\"]\n";
-        fs::write(at("containers.conf"), format!("{engine}{containers}")).unwrap();
-        let store = format!(
-            "[storage]\ndriver = \"vfs\"\ngraphroot = \"{}\"\nrunroot = \"{}\"\n",
-            at("graph"),
-            at("state")
-        );
-        fs::write(at("storage.conf"), store).unwrap();
-        Self { directory }
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.directory.path().join(name)
+        Self { store: Store::new() }
     }
 
     /// Exports what is to run this shell line, and gives the command that runs it.
@@ -98,7 +80,7 @@ impl Ground {
         static NUMBER: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         let name = format!("rlab-export-{}-{number}", std::process::id());
-        let place = self.path(&name);
+        let place = self.store.path(&name);
         let shown = place.to_str().unwrap();
         let told = run(&["export", what, "--as", by.word(), shown, "--", "sh", "-c", line]);
         assert_eq!(status(&told), 0, "{what}: {}", stderr(&told));
@@ -119,10 +101,7 @@ impl Ground {
                 command
             }
         };
-        command
-            .env("CONTAINERS_CONF", self.path("containers.conf"))
-            .env("CONTAINERS_STORAGE_CONF", self.path("storage.conf"))
-            .env("TMPDIR", self.directory.path());
+        self.store.lend(&mut command);
         command
     }
 }
@@ -238,21 +217,6 @@ fn note(what: &str, by: By) -> String {
 /// Loads more than the limit in a second shell, tells its status, and waits to be looked at.
 const LOAD: &str = "(data=$(head -c 7500000 /dev/urandom); echo survived); echo status $?; read -r _";
 
-/// The one process whose words are these: the container's first shell.
-fn find(line: &str) -> i32 {
-    let words = format!("sh\0-c\0{line}\0");
-    let deadline = Instant::now() + Duration::from_secs(60);
-    while Instant::now() < deadline {
-        for entry in fs::read_dir("/proc").unwrap().flatten() {
-            if fs::read(entry.path().join("cmdline")).is_ok_and(|bytes| bytes == words.as_bytes()) {
-                return entry.file_name().to_str().unwrap().parse().unwrap();
-            }
-        }
-        std::thread::sleep(Duration::from_millis(20));
-    }
-    panic!("no process has the words `{line}`");
-}
-
 /// The directory of the memory group of a process: v1's own tree, or v2's.
 fn memory_group(pid: i32) -> PathBuf {
     let groups = fs::read_to_string(format!("/proc/{pid}/cgroup")).unwrap();
@@ -315,7 +279,7 @@ fn the_limit_is_in_the_file_and_the_kernel_kills_at_it() {
             let mut out = BufReader::new(child.stdout.take().unwrap());
             while !said.contains("status") && out.read_line(&mut said).unwrap() > 0 {}
             assert!(said.ends_with("status 137\n"), "{what} {by:?}: {said}");
-            let group = memory_group(find(&line));
+            let group = memory_group(find(&["sh", "-c", &line]));
             assert_eq!(limit_and_kills(&group), (limit.to_owned(), 1), "{what} {by:?}");
             drop(child.stdin.take());
             child.wait().unwrap();

@@ -49,6 +49,22 @@ impl Hierarchies {
         Self { mounts: mounts.collect(), groups: text("/proc/self/cgroup") }
     }
 
+    /// The same hierarchies as another process is in them; `groups` is its `/proc/PID/cgroup`.
+    #[must_use]
+    pub fn of_process(&self, groups: &str) -> Self {
+        Self { mounts: self.mounts.clone(), groups: groups.to_owned() }
+    }
+
+    /// The path of the group of a controller in its tree, as /proc tells it.
+    pub fn path(&self, controller: &str) -> &str {
+        let v1 = self.groups.lines().any(|line| {
+            line.split(':').nth(1).is_some_and(|names| names.split(',').any(|name| name == controller))
+        });
+        own_path(&self.groups, |names| {
+            if v1 { names.split(',').any(|name| name == controller) } else { names.is_empty() }
+        })
+    }
+
     /// The hierarchy of a controller (`memory`, `pids`, `cpu`), `None` where the kernel has it switched off or nobody
     /// has mounted it.
     pub fn of(&self, controller: &str) -> Option<Hierarchy> {

@@ -8,6 +8,7 @@
 //! - [`elf`]: which interpreter a program names.
 //! - [`surroundings`]: facts about the machine around it.
 //! - [`proc`]: what /proc says of a process.
+//! - [`process`]: what a process uses, read from the outside.
 //! - [`kmsg`]: the kernel's own log, for the line about an out-of-memory kill.
 //! - [`tree`]: directories that are made and removed without following links or crossing mounts.
 //! - [`signals`]: the signals that end a run, read from a descriptor.
@@ -22,6 +23,7 @@ pub mod kmsg;
 pub mod launch;
 pub mod own;
 pub mod proc;
+pub mod process;
 pub mod screen;
 pub mod signals;
 pub mod surroundings;

@@ -66,6 +66,12 @@ pub fn capabilities() -> u64 {
     field.and_then(|mask| u64::from_str_radix(&mask, 16).ok()).unwrap_or(u64::MAX)
 }
 
+/// The capabilities that this process and its children can have at all, as a bit mask.
+pub fn bounding() -> u64 {
+    let field = proc::own_status_field("CapBnd");
+    field.and_then(|mask| u64::from_str_radix(&mask, 16).ok()).unwrap_or(u64::MAX)
+}
+
 /// Whether a group that this process is in, or one above it, has as many processes as its `pids.max` allows.
 pub fn is_at_pids_max() -> bool {
     let Some(hierarchy) = cgroup::Hierarchies::read().of("pids") else { return false };

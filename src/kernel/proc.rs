@@ -106,7 +106,7 @@ fn read_mount(line: &str) -> Option<MountEntry> {
 }
 
 /// Undoes the octal escapes of mountinfo (`\040` is a blank).
-fn unescape(text: &str) -> String {
+pub(super) fn unescape(text: &str) -> String {
     let mut out = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((first, tail)) = rest.split_first() {

@@ -5,6 +5,7 @@
 //! - [`line`]: the line grammar, one for the REPL, lab files, scripts and the book.
 //! - [`capability`]: the capabilities of Linux, by name and number.
 //! - [`nearest`]: "did you mean".
+//! - [`process`]: a process that runs already, taken apart; [`closest`] is the recipe that comes closest to it.
 //! - [`compose`]: the [`Recipe`](compose::Recipe), an ordered set of ingredients.
 //! - [`machine`]: the facts about this machine that a plan depends on.
 //! - [`plan`]: recipe and command become an ordered list of kernel operations.
@@ -18,6 +19,7 @@
 //! Nothing here makes a system call: everything can be printed, compared with a snapshot and tested without root.
 
 pub mod capability;
+pub mod closest;
 pub mod compose;
 pub mod enter;
 pub mod errno;
@@ -29,6 +31,7 @@ pub mod nearest;
 pub mod outcome;
 pub mod place;
 pub mod plan;
+pub mod process;
 #[cfg(test)]
 mod properties;
 pub mod surroundings;

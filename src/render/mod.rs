@@ -7,8 +7,8 @@
 //! - [`work`]: something that takes a while, shown in passing.
 //! - [`teller`]: a stream of events as text: output is put together to lines, volatile values are masked.
 //! - [`mask`]: volatile values become names that keep identity, so that two runs compare equal.
-//! - [`report`], [`shelf`], [`doctor`], [`progress`]: the JSON of `rlab run`, `rlab list`, `rlab doctor` and `rlab
-//!   progress`, and the tables of the last three.
+//! - [`report`], [`shelf`], [`doctor`], [`progress`], [`inspect`]: the JSON of `rlab run`, `rlab list`, `rlab doctor`,
+//!   `rlab progress` and `rlab inspect`, and the tables of the last four.
 //! - `book` (with the feature of that name): the pages of the book, made of labs and recorded runs.
 //!
 //! The remaining files show one kind of thing each.
@@ -18,6 +18,7 @@ pub mod book;
 pub mod doctor;
 pub mod document;
 pub mod event;
+pub mod inspect;
 pub mod markdown;
 pub mod mask;
 pub mod progress;

@@ -297,7 +297,7 @@ pub(super) const fn limit_file(resource: Resource, version: CgroupVersion) -> &'
 }
 
 /// A limit's text as a number; `None` for no limit. v1 tells "no limit" as the largest number of whole pages, or -1.
-fn limit_number(text: &str) -> Option<u64> {
+pub(super) fn limit_number(text: &str) -> Option<u64> {
     const V1_UNLIMITED: u64 = 1 << 62;
     let number: u64 = text.split_whitespace().next()?.parse().ok()?;
     (number < V1_UNLIMITED).then_some(number)

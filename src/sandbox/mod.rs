@@ -25,6 +25,7 @@
 //! - [`shell`]: an interactive shell inside. [`enter`]: a program that joins a container which stays.
 //! - [`look`]: what a program inside would find at a path, without running one.
 //! - [`session`]: all of it together, for one session.
+//! - [`inspect`]: any process of the machine, from the outside.
 //! - [`oneshot`]: one command under a recipe, nothing else (`rlab exec`).
 //! - [`beside`]: a directory that appears whole or not at all. [`pack`]: the file system as an archive (`rlab export`).
 
@@ -38,6 +39,7 @@ pub mod group;
 mod handing;
 pub mod image;
 pub mod imaging;
+pub mod inspect;
 pub mod jobs;
 pub mod keeper;
 pub mod launch;

@@ -2,6 +2,7 @@
 
 #![allow(dead_code, reason = "every test binary uses its own part")]
 
+pub(crate) mod peers;
 pub(crate) mod picture;
 pub(crate) mod refusals;
 pub(crate) mod screen;
