@@ -73,6 +73,7 @@ fn take(line: &LabLine, probe: Option<&LabLine>, recipe: &mut Recipe, machine: &
             let own = container.clone.namespaces;
             text.push_str(&Plan::enter(enter, &own, command, machine).to_string());
         }
+        Line::Escape(command) => text.push_str(&Plan::escape(recipe, command, machine).unwrap().to_string()),
         _ => {}
     }
 }

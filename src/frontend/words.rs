@@ -113,8 +113,8 @@ impl Place<'_> {
             "mount" => self.mount(before),
             "capdrop" => self.plain(capability::NAMES.into_iter().chain(["all"])),
             // They take nothing, or nothing that could be known.
-            word if word != "run" && grammar().any(|own| own == word) => Vec::new(),
-            "run" if before.is_empty() => self.programs(),
+            word if !matches!(word, "run" | "escape") && grammar().any(|own| own == word) => Vec::new(),
+            "run" | "escape" if before.is_empty() => self.programs(),
             _ => self.paths(self.side),
         }
     }

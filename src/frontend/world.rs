@@ -177,6 +177,10 @@ impl World for Real {
         self.sandbox.enter(recipe, enter, command, &mut pass_on(live))
     }
 
+    fn escape(&mut self, recipe: &Recipe, command: &Command, live: Listener<'_>) -> Result<Outcome> {
+        self.sandbox.escape(recipe, command, &mut pass_on(live))
+    }
+
     fn host(&mut self, script: &str, live: Listener<'_>) -> Result<Outcome> {
         self.sandbox.host(script, &mut pass_on(live))
     }

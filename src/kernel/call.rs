@@ -248,6 +248,15 @@ impl Syscall {
         Self::mount_on(Arg::FdPath(target), source, fstype, flags, data)
     }
 
+    /// mount(2) of what the descriptor in a slot is open on, by its name under /proc/self/fd.
+    pub fn mount_from_fd(source: Slot, target: &str, flags: &[&str]) -> Self {
+        let mut call = Self::mount(None, target, None, flags, None);
+        if let Some(from) = call.args.first_mut() {
+            *from = Arg::FdPath(source);
+        }
+        call
+    }
+
     fn mount_on(
         target: Arg,
         source: Option<&str>,

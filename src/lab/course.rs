@@ -21,6 +21,7 @@ const BUILT_IN: &[(&str, &str, &str)] = &[
     ("container", "labs/container.toml", include_str!("../../labs/container.toml")),
     ("exec", "labs/exec.toml", include_str!("../../labs/exec.toml")),
     ("image", "labs/image.toml", include_str!("../../labs/image.toml")),
+    ("jailbreak", "labs/jailbreak.toml", include_str!("../../labs/jailbreak.toml")),
 ];
 
 /// Labs in their order.
@@ -234,7 +235,7 @@ mod tests {
             assert_eq!((lab.id.as_str(), &lab.title, lab.minutes), (entry.id(), &head.title, head.minutes));
         }
         assert_eq!(course.next_after("chroot"), Some("pid-namespace"));
-        assert_eq!(course.next_after("image"), None);
+        assert_eq!(course.next_after("jailbreak"), None);
     }
 
     #[test]

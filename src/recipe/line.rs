@@ -87,6 +87,8 @@ pub enum Line {
     Stay(Command),
     /// `nsenter -t N … PROGRAM`: a program that joins a container which stays.
     Enter(Enter, Command),
+    /// `escape PROGRAM`: a program that first climbs out of its root, on a stage.
+    Escape(Command),
     /// `!COMMAND`: a shell line on the host, "the second terminal".
     Host(String),
     /// `jobs`.

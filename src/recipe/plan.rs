@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 
 mod enter;
+mod escape;
 mod groups;
 mod mounts;
 mod print;
@@ -17,6 +18,7 @@ use crate::recipe::compose::{Recipe, RootChange};
 use crate::recipe::ingredient::{Ingredient, Namespace, Resource, Tools};
 use crate::recipe::line::Command;
 use crate::recipe::machine::{CgroupVersion, Machine};
+pub use escape::{DOOR, HOST_FILE, JAIL, STEPS_UP};
 
 /// A path, and from where it is meant.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
@@ -150,6 +152,11 @@ pub enum Op {
         /// Group id inside.
         gid: u32,
     },
+    /// A root in memory that stands for the host, and the container's root directory in it: it becomes the root of the
+    /// mount namespace, and the real one is detached.
+    Stage,
+    /// The classic way out of a chroot: mkdir, `chroot` into it, `chdir("..")` again and again, `chroot(".")`.
+    ClimbOut,
     /// execve(2): the program.
     Exec(Command),
 }

@@ -169,6 +169,7 @@ fn line() -> impl Strategy<Value = Line> {
         word().prop_map(Line::Drop),
         command().prop_map(Line::Run),
         command().prop_map(Line::Stay),
+        command().prop_map(Line::Escape),
         (enter(), command()).prop_map(|(enter, command)| Line::Enter(enter, command)),
         "[!-~]([ -~]{0,20}[!-~])?".prop_map(Line::Host),
         any::<u32>().prop_map(|job| Line::Peek(Some(job))),

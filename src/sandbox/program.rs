@@ -13,6 +13,8 @@ use crate::recipe::plan::{At, Op, Plan};
 use crate::sandbox::mark::Mark;
 use crate::sandbox::rootfs::Manifest;
 
+mod stage;
+
 /// The root directory, opened as a place.
 const ROOT: Slot = 0;
 /// A directory in which a mount point is made.
@@ -200,6 +202,8 @@ impl Compiler<'_> {
                 // A change of user takes back that rlab's end is the program's end (prctl(2)).
                 self.push(Syscall::die_with_parent().quiet());
             }
+            Op::Stage => self.stage(),
+            Op::ClimbOut => self.climb_out(),
             Op::Exec(command) => self.exec(&command.argv),
         }
     }

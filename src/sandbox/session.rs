@@ -208,6 +208,16 @@ impl Sandbox {
         self.supervised(&Errand { recipe, command, plan: &plan, kind: Kind::Inside }, live)
     }
 
+    /// Runs a program that first climbs out of its root, on a stage.
+    ///
+    /// # Errors
+    /// A recipe without a root of its own; what rlab itself could not do.
+    pub fn escape(&mut self, recipe: &Recipe, command: &Command, live: Listener<'_>) -> Result<Outcome> {
+        self.begin();
+        let plan = Plan::escape(recipe, command, self.machine())?;
+        self.supervised(&Errand { recipe, command, plan: &plan, kind: Kind::Inside }, live)
+    }
+
     /// Runs a shell line on the host: the second terminal. `$ROOTFS` and `$CGROUP` name what the session has. A tool
     /// that the host lacks is taken from the container's root.
     ///

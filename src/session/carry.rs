@@ -53,6 +53,7 @@ impl Walk {
             | Line::Host(_)
             | Line::Stay(_)
             | Line::Enter(..)
+            | Line::Escape(_)
             | Line::Kill { .. }
             | Line::Shell => {
                 self.launch(line, stage)?;
@@ -73,6 +74,7 @@ impl Walk {
             Line::Enter(enter, command) => {
                 live(stage, |world, ear| world.enter(&recipe, enter, command, ear))
             }
+            Line::Escape(command) => live(stage, |world, ear| world.escape(&recipe, command, ear)),
             Line::Stay(command) => live(stage, |world, _| world.stay(&recipe, command)),
             Line::Kill { signal, job } => live(stage, |world, _| world.kill(*job, *signal)),
             Line::Shell => live(stage, |world, _| world.shell(&recipe)),

@@ -196,6 +196,13 @@ impl World for Fake {
         Ok(outcome)
     }
 
+    fn escape(&mut self, recipe: &Recipe, command: &Command, live: Listener<'_>) -> Result<Outcome> {
+        self.asked.push(format!("escape {}", command.text));
+        let outcome = self.answer(recipe, &command.text)?;
+        live(Live::Calls(&outcome.calls));
+        Ok(outcome)
+    }
+
     fn host(&mut self, script: &str, live: Listener<'_>) -> Result<Outcome> {
         self.asked.push(format!("host {script}"));
         let outcome = Outcome { place: Place::Host, seen: None, ..self.answer(&Recipe::default(), script)? };

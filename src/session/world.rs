@@ -53,6 +53,9 @@ pub trait World {
         live: Listener<'_>,
     ) -> Result<Outcome>;
 
+    /// Runs a program that first climbs out of its root, on a stage that stands for the host.
+    fn escape(&mut self, recipe: &Recipe, command: &Command, live: Listener<'_>) -> Result<Outcome>;
+
     /// Runs a shell line on the host, with `$ROOTFS` and `$CGROUP` set to the session's own.
     fn host(&mut self, script: &str, live: Listener<'_>) -> Result<Outcome>;
 

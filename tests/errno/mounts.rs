@@ -16,6 +16,13 @@ pub(crate) use long_name;
 
 pub(crate) const ALL: &[Provocation] = &[
     provoke(
+        "escape-without-capability",
+        "chroot",
+        EPERM,
+        PLAIN,
+        "rootfs\nchroot\ncapdrop CAP_SYS_CHROOT\nescape true\n",
+    ),
+    provoke(
         "proc-of-foreign-pid-namespace",
         "mount",
         EPERM,

@@ -79,7 +79,7 @@ fn enter_alone_walks_the_course_at_120_columns() {
 }
 
 /// Other lines than those that the labs suggest, step by step. Each does the same by another way.
-const OTHER_LINES: [(&str, &[&[&str]]); 6] = [
+const OTHER_LINES: [(&str, &[&[&str]]); 7] = [
     (
         "chroot",
         &[
@@ -197,6 +197,16 @@ const OTHER_LINES: [(&str, &[&[&str]]); 6] = [
                 "!test -e $ROOTFS/../../evil || echo nothing there",
                 "ls -1 /etc",
             ],
+        ],
+    ),
+    (
+        "jailbreak",
+        &[
+            &["rootfs host", "chroot", "sh -c 'cat /host.txt; exit 1'"],
+            &["escape sh -c 'cat /host.txt && ls -l /'"],
+            &["unshare -fpm --mount-proc", "escape true"],
+            &["capdrop all", "escape true"],
+            &["drop capdrop", "drop chroot", "pivot_root", "escape sh -c 'cat /host.txt || exit 1'"],
         ],
     ),
 ];

@@ -17,7 +17,8 @@ use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 /// The labs that are built in, in the order of the course.
-pub(crate) const LABS: [&str; 6] = ["chroot", "pid-namespace", "memory-cgroup", "container", "exec", "image"];
+pub(crate) const LABS: [&str; 7] =
+    ["chroot", "pid-namespace", "memory-cgroup", "container", "exec", "image", "jailbreak"];
 
 /// The built program in an empty home, without colours, with nothing on standard input.
 pub(crate) fn rlab(home: &Path) -> Command {

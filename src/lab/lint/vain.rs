@@ -55,12 +55,15 @@ fn nothing_happens(step: &Step, check: &Check) -> bool {
             Line::Image(act) => !matches!(act, Act::Run(_)),
             line => matches!(line, Line::Host(_)),
         },
-        Place::Inside => {
-            matches!(
-                line,
-                Line::Run(_) | Line::Stay(_) | Line::Enter(..) | Line::Kill { .. } | Line::Image(Act::Run(_))
-            )
-        }
+        Place::Inside => matches!(
+            line,
+            Line::Run(_)
+                | Line::Stay(_)
+                | Line::Enter(..)
+                | Line::Escape(_)
+                | Line::Kill { .. }
+                | Line::Image(Act::Run(_))
+        ),
     };
     // A cell of the table has an outcome of its own; a step without a solution is told of already.
     let asks = !check.outcome.is_empty() && check.cell.is_none() && !step.try_lines.is_empty();

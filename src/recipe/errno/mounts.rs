@@ -245,6 +245,14 @@ pub(super) const ROWS: &[Row] = &[
         "use `chroot`; with `unshare --mount` it sees no other mounts than its own",
     ),
     row(
+        "escape-without-capability",
+        &["chroot"],
+        EPERM,
+        &["\"x\""],
+        "the process has given CAP_SYS_CHROOT up, and without it nobody moves a root: this way out is closed",
+        "that is what `capdrop CAP_SYS_CHROOT` is for; `drop capdrop` opens it again",
+    ),
+    row(
         "chroot-without-capability",
         &["chroot"],
         EPERM,

@@ -41,6 +41,7 @@ impl fmt::Display for Line {
                 let same = matches!(Line::parse(&plain), Ok(Line::Enter(_, read)) if read == *command);
                 if same { f.write_str(&plain) } else { write!(f, "{enter} -- {}", command.text) }
             }
+            Self::Escape(command) => write!(f, "escape {}", command.text),
             Self::Host(script) => write!(f, "!{script}"),
             Self::Jobs => f.write_str("jobs"),
             Self::Peek(None) => f.write_str("peek"),

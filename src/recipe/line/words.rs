@@ -32,6 +32,7 @@ pub const WORDS: &[(&str, &str)] = &[
         "nsenter -t N [--all] [--mount --pid …] [--root] [--wd] [--join-cgroup] PROGRAM…",
         "run it in what one of them has (`docker exec`)",
     ),
+    ("escape PROGRAM…", "run it after the classic way out of a chroot, on a stage that stands for the host"),
     ("shell", "an interactive shell inside"),
     (
         "image pack · config · manifest · index · show · load · unpack · run · forge · rm",
@@ -115,7 +116,7 @@ impl Own<'_> {
         let wildcard = |at: usize| name == "?" && at == self.word.at;
         match self.found.shell {
             // Shell syntax belongs to the program that joins.
-            Some(_) if name == "nsenter" => {}
+            Some(_) if matches!(name, "nsenter" | "escape") => {}
             Some((at, c)) if !wildcard(at) => return Some(Err(self.no_shell(at, c))),
             _ => {}
         }
@@ -129,6 +130,7 @@ impl Own<'_> {
             "kill" => self.kill(),
             "drop" => self.drop(),
             "nsenter" => enter::read(self),
+            "escape" => self.escape(),
             _ => match self.walk(name) {
                 Some(walk) => walk,
                 None => ingredients::read(self).map(Line::Add),
@@ -242,6 +244,17 @@ impl Own<'_> {
             [_, extra, ..] => {
                 Err(LineError::new(extra.at, "`kill` takes one container at a time").hint(HINT))
             }
+        }
+    }
+
+    fn escape(&self) -> Result<Line, LineError> {
+        let Some(program) = self.args.first() else {
+            return Err(LineError::new(self.end(), "`escape` needs a program to run outside")
+                .hint("type `escape ls /`"));
+        };
+        match program::read(self.text, program.at, true)? {
+            Line::Run(command) => Ok(Line::Escape(command)),
+            _ => Err(LineError::new(program.at, "who escapes does not stay").hint("leave out the `&`")),
         }
     }
 

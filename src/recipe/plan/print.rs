@@ -108,6 +108,10 @@ impl fmt::Display for Op {
             Self::BecomeUser { uid, gid } => {
                 write!(f, "become user {uid} and group {gid}, with no other group")
             }
+            Self::Stage => {
+                f.write_str("make a stage that stands for the host, $ROOTFS in it; pivot_root to it")
+            }
+            Self::ClimbOut => f.write_str("climb out: mkdir x, chroot x, chdir .. (four times), chroot ."),
             Self::Exec(command) => {
                 let words: Vec<String> = command.argv.iter().map(|word| quoted(word)).collect();
                 write!(f, "execve {}", words.join(" "))
