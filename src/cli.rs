@@ -172,6 +172,19 @@ pub enum Mode {
                             Exit status: 0 all of it was read, 2 there is no such process or container, 3 some of it \
                             may not be read by you (the rest is told), or neither Docker nor Podman is there.")]
     Inspect(Inspect),
+    /// Images as directories (OCI layouts): pack a root, look at one, unpack it, run its program.
+    #[command(
+        after_help = "Examples:\n  rlab image pack rootfs layout --entrypoint /bin/sh --env GREETING=hello\n  \
+                            rlab image show layout\n  rlab image unpack layout:latest rootfs2\n  \
+                            rlab image run layout -- -c 'echo $GREETING'\n\n\
+                            What is written appears whole or not at all. What skopeo, umoci and podman make is taken \
+                            as well: `podman save --format oci-dir`, `skopeo copy … oci:layout`."
+    )]
+    Image {
+        /// What to do.
+        #[command(subcommand)]
+        what: Image,
+    },
     /// What this machine can do: each primitive is tried, and told with the mend where it fails.
     #[command(after_help = "Examples:\n  rlab doctor\n  rlab doctor --format json\n\n\
                             Exit status: 0 every lab runs, 3 one cannot.")]
@@ -337,6 +350,72 @@ pub struct Export {
     /// The program and its arguments.
     #[arg(value_name = "COMMAND", default_value = "sh", last = true)]
     pub command: Vec<String>,
+}
+
+/// `rlab image`.
+#[derive(Debug, Subcommand)]
+pub enum Image {
+    /// Pack a directory into an image of one layer. The same files give the same digests.
+    Pack(Pack),
+    /// What an image says: its manifest, its config, its layers.
+    Show {
+        /// The image's directory, with `:NAME` where it holds several.
+        #[arg(value_name = "LAYOUT[:NAME]")]
+        from: String,
+        /// The entries of each layer, too.
+        #[arg(long)]
+        entries: bool,
+    },
+    /// Lay the layers of an image over each other in a new directory.
+    Unpack {
+        /// The image's directory, with `:NAME` where it holds several.
+        #[arg(value_name = "LAYOUT[:NAME]")]
+        from: String,
+        /// Where: a directory that is not there yet, or is empty.
+        #[arg(value_name = "DIR")]
+        directory: PathBuf,
+    },
+    /// Run an image's program in a throw-away container, with what its config says, and pass its status on.
+    Run {
+        /// The image's directory, with `:NAME` where it holds several.
+        #[arg(value_name = "LAYOUT[:NAME]")]
+        from: String,
+        /// One more ingredient, such as `cgroup memory.max=7M`. Repeat it, in order.
+        #[arg(long = "with", value_name = "LINE")]
+        with: Vec<String>,
+        /// Words in place of the image's own arguments.
+        #[arg(value_name = "WORD", last = true)]
+        words: Vec<String>,
+    },
+}
+
+/// `rlab image pack`.
+#[derive(Debug, Args)]
+pub struct Pack {
+    /// The directory to pack.
+    #[arg(value_name = "ROOT")]
+    pub root: PathBuf,
+    /// Where: a directory that is not there yet, or is empty.
+    #[arg(value_name = "DIR")]
+    pub directory: PathBuf,
+    /// The image's name.
+    #[arg(long, value_name = "NAME")]
+    pub name: Option<String>,
+    /// The program and its first arguments, in one.
+    #[arg(long, value_name = "WORDS", allow_hyphen_values = true)]
+    pub entrypoint: Option<String>,
+    /// The arguments where nobody gives others, in one.
+    #[arg(long, value_name = "WORDS", allow_hyphen_values = true)]
+    pub cmd: Option<String>,
+    /// A variable. Repeat it.
+    #[arg(long, short = 'e', value_name = "NAME=VALUE")]
+    pub env: Vec<String>,
+    /// The working directory.
+    #[arg(long, short = 'w', value_name = "DIR")]
+    pub workdir: Option<String>,
+    /// Who runs it, by name or number.
+    #[arg(long, short = 'u', value_name = "USER[:GROUP]")]
+    pub user: Option<String>,
 }
 
 /// In whose words a recipe is told.

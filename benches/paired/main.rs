@@ -3,6 +3,7 @@
 //!
 //! The same binary is also two of the peers: the minimal launcher (`minimal`) and a bare line editor (`bare-repl`).
 
+mod images;
 mod minimal;
 mod peers;
 mod prompt;
@@ -31,13 +32,17 @@ fn main() -> Result<()> {
     match arguments.first().map(String::as_str) {
         Some("minimal") => minimal::main(&arguments[1..]),
         Some("bare-repl") => prompt::bare(),
-        // `cargo bench` passes `--bench`. `cargo bench -- prompt` leaves the launches out.
+        // `cargo bench` passes `--bench`. `cargo bench -- prompt` and `-- image` leave the rest out.
         _ => {
             let mut out = std::io::stdout().lock();
-            if !arguments.iter().any(|word| word == "prompt") {
+            let only = |part: &str| arguments.iter().any(|word| word == part);
+            if !only("prompt") && !only("image") {
                 launches(&mut out)?;
             }
-            prompts(&mut out)
+            if !only("prompt") {
+                images::compare(&mut out)?;
+            }
+            if only("image") { Ok(()) } else { prompts(&mut out) }
         }
     }
 }

@@ -74,7 +74,7 @@ pub(super) fn add(recipe: &mut Recipe, with: &[String]) -> Result<()> {
 }
 
 /// The call that was refused, and what that means.
-fn refused(calls: &[Call], program: &str) -> Trouble {
+pub(super) fn refused(calls: &[Call], program: &str) -> Trouble {
     let last = calls.iter().rposition(|call| call.errno().is_some());
     let tried = last.map_or(calls, |last| &calls[..=last]);
     let what = match tried.last() {

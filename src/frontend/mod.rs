@@ -9,6 +9,7 @@
 //! - [`keys`], [`signals`]: what comes while rlab waits.
 //! - [`script`]: `rlab run`. [`exec`]: `rlab exec`. [`doctor`]: `rlab doctor`. [`clean`]: `rlab clean`.
 //! - [`progress`]: `rlab progress`. [`export`]: `rlab export`. [`inspect`]: `rlab inspect`.
+//! - [`image`]: `rlab image`.
 //! - `book`: `rlab mdbook`, with the feature of that name.
 //! - [`labs`]: labs as files: `--labs`, `rlab list`, `rlab check`, `rlab new`.
 //! - [`state`]: what is kept between sessions.
@@ -25,6 +26,7 @@ pub mod export;
 pub mod first;
 pub mod greeting;
 pub mod history;
+pub mod image;
 pub mod inspect;
 pub mod keys;
 pub mod known;
@@ -105,6 +107,7 @@ fn run(cli: Cli, terminal: &mut Terminal) -> Result<u8> {
         Some(Mode::Exec(args)) => return exec::run(&args, terminal),
         Some(Mode::Export(args)) => export::run(&args, &course(global.labs.as_deref())?, terminal)?,
         Some(Mode::Inspect(args)) => inspect::run(&args, terminal)?,
+        Some(Mode::Image { what }) => return image::run(&what, global.time_limit, terminal),
         Some(Mode::Doctor { format }) => doctor::run(
             format,
             &course(global.labs.as_deref())?,

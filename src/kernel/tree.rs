@@ -36,6 +36,8 @@ const DEEPEST: usize = 64;
 /// EXDEV where something is mounted below, EPERM where the directory is somebody else's, and what unlinkat(2) says.
 pub fn remove(path: &Path) -> nix::Result<()> {
     let parent = path.parent().ok_or(Errno::EINVAL)?;
+    // The directory of a name alone is the one in which we are.
+    let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
     let name = path.file_name().ok_or(Errno::EINVAL)?;
     let parent = nix::fcntl::open(parent, OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty())?;
     match open_to_empty(parent.as_fd(), name, true) {

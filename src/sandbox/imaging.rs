@@ -30,7 +30,13 @@ impl Sandbox {
         }
         self.begin();
         let began = std::time::Instant::now();
-        let told = self.act(act);
+        let told = self.act(act).and_then(|told| {
+            if *act == Act::Unpack {
+                // What the recipe mounts needs its places in the new root.
+                self.compose(recipe, &mut |_| {})?;
+            }
+            Ok(told)
+        });
         let told = match (act, told) {
             (Act::Unpack, Err(trouble)) if self.standing.image().is_some() => Err(trouble),
             (_, Err(trouble)) => return Err(trouble),

@@ -138,6 +138,16 @@ impl Standing {
         self.agree_on_root(recipe.rootfs(), &mut composed, work)?;
         if recipe.root_change() != RootChange::None {
             self.make_mount_points(&recipe.mounts(), &mut composed.calls)?;
+            if recipe.mount_proc() && recipe.rootfs() == Some(Tools::Image) {
+                // Our own tools come with it; an image may have none.
+                let proc = Mount {
+                    source: "proc".to_owned(),
+                    target: "/proc".to_owned(),
+                    kind: MountKind::Fs("proc".to_owned()),
+                    options: Vec::new(),
+                };
+                self.make_mount_points(&[&proc], &mut composed.calls)?;
+            }
         }
         composed.calls.extend(self.agree_on_group(prepare, machine)?);
         composed.limits = self.group.limits(&recipe.group().unwrap_or_default(), machine);

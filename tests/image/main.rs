@@ -9,3 +9,4 @@ mod support;
 mod bad;
 mod peers;
 mod playing;
+mod words;

@@ -213,7 +213,7 @@ impl Draft {
     pub fn load(&mut self, from: &Layout, name: Option<&str>) -> Result<String> {
         let manifest = from.manifest(name)?;
         let image = from.image(&manifest)?;
-        let (config, _) = document::parts(&from.document(&manifest)?)?;
+        let config = from.config(&manifest)?;
         for blob in [&manifest, &config] {
             self.layout.keep(&from.document(blob)?)?;
         }
@@ -302,7 +302,10 @@ fn files(directory: &Path) -> Result<String> {
 }
 
 /// The entries of a layer, as `tar -tv` lists them.
-fn listing(layout: &Layout, layer: &Layer) -> Result<String> {
+///
+/// # Errors
+/// As [`layer::each`].
+pub fn listing(layout: &Layout, layer: &Layer) -> Result<String> {
     let mut told = String::new();
     layer::each(layout, layer, &mut Room::default(), &mut |entry, _| {
         let (kind, size, leads) = match &entry.kind {

@@ -204,6 +204,14 @@ impl Layout {
         Ok(Image { config, layers })
     }
 
+    /// The config that a manifest names.
+    ///
+    /// # Errors
+    /// The manifest is missing or damaged.
+    pub fn config(&self, manifest: &Blob) -> Result<Blob> {
+        document::parts(&self.document(manifest)?).map(|(config, _)| config)
+    }
+
     /// Whether a blob is there as its digest says.
     pub fn is_whole(&self, blob: &Blob) -> bool {
         let Ok(file) = self.open(blob) else { return false };
