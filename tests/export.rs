@@ -49,17 +49,23 @@ enum By {
     /// A shell, in so many words.
     Shell(&'static [&'static str]),
     Runc,
+    Crun,
     Podman,
 }
 
-const EVERYONE: [By; 5] =
-    [By::Shell(&["sh"]), By::Shell(&["dash"]), By::Shell(&["busybox", "sh"]), By::Runc, By::Podman];
+const EVERYONE: [By; 6] =
+    [By::Shell(&["sh"]), By::Shell(&["dash"]), By::Shell(&["busybox", "sh"]), By::Runc, By::Crun, By::Podman];
 
 impl By {
+    /// crun has no mount on the root itself, which is how a bundle without a root of its own is told; the export says so.
+    fn takes(self, recipe: &Recipe) -> bool {
+        self != Self::Crun || recipe.root_change() != RootChange::None
+    }
+
     const fn word(self) -> &'static str {
         match self {
             Self::Shell(_) => "sh",
-            Self::Runc => "oci",
+            Self::Runc | Self::Crun => "oci",
             Self::Podman => "docker",
         }
     }
@@ -95,6 +101,13 @@ impl Ground {
                 command.args(["run", "--bundle", shown, &name]);
                 command
             }
+            By::Crun => {
+                // Where v1 and v2 are mounted side by side it refuses to work; in a mount namespace one of them can go.
+                let line = "umount /sys/fs/cgroup/unified 2>/dev/null; exec crun run --bundle \"$1\" \"$2\"";
+                let mut command = Command::new("unshare");
+                command.args(["--mount", "sh", "-c", line, "sh", shown, &name]);
+                command
+            }
             By::Podman => {
                 let mut command = Command::new(place.join("run.sh"));
                 command.env("ENGINE", "podman");
@@ -107,7 +120,7 @@ impl Ground {
 }
 
 fn can() -> bool {
-    is_root() && ["busybox", "dash", "runc", "podman", "unshare"].into_iter().all(has)
+    is_root() && ["busybox", "dash", "runc", "crun", "podman", "unshare"].into_iter().all(has)
 }
 
 /// What /proc inside lists.
@@ -179,7 +192,7 @@ fn all_four_ways_show_the_same() {
         let recipe = recipe(what);
         let own = by_rlab(&recipe, &questions());
         let own = answers(own["stdout"].as_str().unwrap());
-        for by in EVERYONE {
+        for by in EVERYONE.into_iter().filter(|by| by.takes(&recipe)) {
             let output = ground.export(what, by, &questions()).output().unwrap();
             assert_eq!(status(&output), 0, "{what} {by:?}: {}", stderr(&output));
             let mut seen = answers(&stdout(&output));
@@ -253,7 +266,7 @@ fn the_limit_is_in_the_file_and_the_kernel_kills_at_it() {
         let limits = own["limits"].as_array().unwrap();
         let limit = limits.iter().find(|limit| limit["resource"] == "memory.max").unwrap();
         let limit = limit["value"].as_str().unwrap();
-        for (nth, by) in EVERYONE.into_iter().enumerate() {
+        for (nth, by) in EVERYONE.into_iter().filter(|by| by.takes(&recipe(what))).enumerate() {
             // Killed as a whole: 128 and the signal.
             let killed = ground
                 .export(what, by, "data=$(head -c 7500000 /dev/urandom); echo survived")
@@ -406,5 +419,66 @@ fn a_full_disk_leaves_nothing_half_written() {
         let output = Command::new("unshare").args(["--mount", "sh", "-c", &line]).output().unwrap();
         assert_eq!(stdout(&output), "status 125\n", "{told}: {}", stderr(&output));
         assert!(stderr(&output).contains("No space left"), "{told}: {}", stderr(&output));
+    }
+}
+
+#[test]
+fn a_signal_leaves_nothing_half_written() {
+    let place = tempfile::tempdir().unwrap();
+    let tools = place.path().join("tools");
+    fs::create_dir(&tools).unwrap();
+    // Asked for its names, this BusyBox sends the signal to who asks: in the middle of the work.
+    let busybox = tools.join("busybox");
+    fs::write(&busybox, "#!/bin/sh\nkill -\"$SIGNAL\" $PPID\necho sh\n").unwrap();
+    fs::set_permissions(&busybox, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    for signal in ["INT", "TERM", "HUP", "QUIT"] {
+        for told in ["docker", "oci"] {
+            let home = tempfile::tempdir().unwrap();
+            let new = place.path().join("new");
+            let path = format!("{}:{}", tools.display(), std::env::var("PATH").unwrap());
+            let mut command = rlab(home.path());
+            command.args(["export", "full", "--as", told, new.to_str().unwrap()]);
+            let output = command.env("PATH", path).env("SIGNAL", signal).output().unwrap();
+            assert_eq!(status(&output), 130, "{signal}: {}", stderr(&output));
+            assert_eq!(fs::read_dir(place.path()).unwrap().count(), 1, "{signal} left something");
+        }
+    }
+}
+
+#[test]
+fn who_is_not_root_exports_what_runs_without_root() {
+    if !can() || !has("setpriv") {
+        return;
+    }
+    const USER: u32 = 65_530;
+    let place = tempfile::tempdir().unwrap();
+    std::os::unix::fs::chown(place.path(), Some(USER), Some(USER)).unwrap();
+    let at = |name: &str| place.path().join(name).display().to_string();
+    fs::copy(env!("CARGO_BIN_EXE_rlab"), at("rlab")).unwrap();
+    let user = |words: &[&str]| {
+        let id = [format!("--reuid={USER}"), format!("--regid={USER}"), "--clear-groups".to_owned()];
+        let mut command = Command::new("setpriv");
+        command.args(id).args(words).env("HOME", place.path()).current_dir("/").output().unwrap()
+    };
+    if status(&user(&["unshare", "--user", "true"])) != 0 {
+        support::skip("this machine lets no ordinary user make a user namespace");
+        return;
+    }
+    let lines = ["--with", "unshare --uts", "--with", "hostname mine"];
+    let exported =
+        user(&[&[&at("rlab"), "export", "pid-namespace", "--as", "sh", &at("new")], &lines[..]].concat());
+    assert_eq!(status(&exported), 0, "{}", stderr(&exported));
+    for shell in [&["dash"][..], &["busybox", "sh"]] {
+        let script = at("new/container.sh");
+        let output = user(&[shell, &[&script, "sh", "-c", &(questions() + "; echo uid $(id -u)")]].concat());
+        let said = stdout(&output);
+        assert_eq!(status(&output), 0, "{shell:?}: {}", stderr(&output));
+        let seen = answers(&said);
+        assert_eq!(
+            (seen.first, seen.processes, seen.host_name.as_str()),
+            (true, Processes::Own, "mine"),
+            "{said}"
+        );
+        assert!(said.contains("uid 0\n") && !seen.root.contains("/home"), "{said}");
     }
 }

@@ -464,3 +464,26 @@ fn the_page_is_as_wide_as_the_terminal_and_tells_the_same() {
         }
     }
 }
+
+#[test]
+fn a_process_cannot_drive_the_terminal_by_its_name() {
+    let seconds = seconds();
+    // Its first word is what it calls itself.
+    let mut command = Command::new("sh");
+    command.args([
+        "-c",
+        "exec bash -c 'exec -a \"$1\" sleep \"$2\"' bash \"$1\" \"$2\"",
+        "sh",
+        "\u{1b}[2Jx",
+        &seconds,
+    ]);
+    let child = command.stdin(Stdio::null()).spawn().unwrap();
+    let sleeper = Sleeper { pid: find(&["\u{1b}[2Jx", &seconds]), child };
+    let output = run(&["inspect", &sleeper.pid.to_string()]);
+    assert_eq!(status(&output), 0, "{}", stderr(&output));
+    assert!(
+        stdout(&output).contains(&seconds) && !stdout(&output).contains('\u{1b}'),
+        "{:?}",
+        stdout(&output)
+    );
+}

@@ -3,6 +3,7 @@
 //!
 //! The same binary is also two of the peers: the minimal launcher (`minimal`) and a bare line editor (`bare-repl`).
 
+mod glass;
 mod images;
 mod minimal;
 mod peers;
@@ -22,6 +23,8 @@ const RLAB: &str = env!("CARGO_BIN_EXE_rlab");
 const PAIRS: usize = 40;
 /// Pairs that are run first and thrown away: files get into the page cache.
 const WARM_UP: usize = 3;
+/// The parts that can be measured alone.
+const PARTS: [&str; 4] = ["launch", "image", "glass", "prompt"];
 /// Pairs of the comparison of prompts.
 const PROMPTS: usize = 20;
 
@@ -32,17 +35,24 @@ fn main() -> Result<()> {
     match arguments.first().map(String::as_str) {
         Some("minimal") => minimal::main(&arguments[1..]),
         Some("bare-repl") => prompt::bare(),
-        // `cargo bench` passes `--bench`. `cargo bench -- prompt` and `-- image` leave the rest out.
+        // `cargo bench` passes `--bench`. `cargo bench -- prompt` measures that part alone, and so on.
         _ => {
             let mut out = std::io::stdout().lock();
-            let only = |part: &str| arguments.iter().any(|word| word == part);
-            if !only("prompt") && !only("image") {
+            let named = |part: &str| arguments.iter().any(|word| word == part);
+            let all = !PARTS.iter().any(|part| named(part));
+            if all || named("launch") {
                 launches(&mut out)?;
             }
-            if !only("prompt") {
+            if all || named("image") {
                 images::compare(&mut out)?;
             }
-            if only("image") { Ok(()) } else { prompts(&mut out) }
+            if all || named("glass") {
+                glass::all(&mut out)?;
+            }
+            if all || named("prompt") {
+                prompts(&mut out)?;
+            }
+            Ok(())
         }
     }
 }

@@ -90,7 +90,8 @@ pub fn oci_notes(recipe: &Recipe) -> Vec<&'static str> {
     let mut notes = Vec::new();
     if recipe.root_change() == RootChange::None {
         notes.push(
-            "a runtime always changes the root; this recipe does not, so the root of the host is bound on `rootfs`",
+            "a runtime always changes the root; this recipe does not, so the root of the host is bound on `rootfs` (runc \
+             does so, crun refuses)",
         );
     } else if Proc::of(recipe) == Proc::None {
         notes

@@ -146,7 +146,9 @@ fn first_file_system(scenario: &Scenario, kernel: &Kernel) -> Vec<u8> {
     archive.program("report", include_bytes!("guest/report"));
     archive.program("etc/passwd", b"root:x:0:0::/:/bin/sh\nlearner:x:1000:1000::/home:/bin/sh\n");
     archive.program("etc/group", b"root:x:0:\nlearner:x:1000:\n");
-    archive.program("by-hand", scenario.by_hand().unwrap_or_default().as_bytes());
+    let (here, anywhere) = scenario.by_hand().unzip();
+    archive.program("by-hand", here.unwrap_or_default().as_bytes());
+    archive.program("exported", anywhere.unwrap_or_default().as_bytes());
     archive.program("scenario", script(scenario).as_bytes());
     match scenario.brings {
         Some(Bring::Filter) => bring::filter(&mut archive),

@@ -33,6 +33,20 @@ pub(crate) fn text(told: &Told) -> String {
     if told.files.contains_key("by-hand.status") {
         text.push_str(&format!("\n== by hand: status {}\n", told.status("by-hand")));
         text.push_str(told.file("by-hand.stdout"));
+        // The script that finds the groups by itself does the same.
+        let same = |of: &str| (told.status(of), told.file(&format!("{of}.stdout")).to_owned());
+        // Without root there is a user namespace in it too.
+        let seen = told.file("inspected.stdout");
+        for line in ["rootfs busybox", "chroot", "unshare --pid --mount", "cgroup memory.max=7340032"] {
+            if !seen.lines().any(|told| told.trim().starts_with(line)) {
+                text.push_str(&format!("\n== inspected, without `{line}`\n{seen}"));
+            }
+        }
+        if same("exported") != same("by-hand") {
+            text.push_str(&format!("\n== exported: status {}\n", told.status("exported")));
+            text.push_str(told.file("exported.stdout"));
+            text.push_str(told.file("exported.stderr"));
+        }
     }
     text.push_str(&format!("\n== six at once: status {}\n", told.status("together")));
     text.push_str(&format!("\n== killed in a session: status {}\n", told.status("killed")));

@@ -3,7 +3,7 @@
 use rlab::recipe::compose::Recipe;
 use rlab::recipe::line::Line;
 use rlab::recipe::machine::{CgroupVersion, Cgroups, Controller, Machine};
-use rlab::recipe::told::shell;
+use rlab::recipe::told::{shell, shell_file};
 
 /// Where the file system of a guest is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -238,8 +238,9 @@ pub(crate) fn named(name: &str) -> &'static Scenario {
 }
 
 impl Scenario {
-    /// The load that is too much, as rlab tells a recipe by hand: a script for a shell and nothing else.
-    pub(crate) fn by_hand(&self) -> Option<String> {
+    /// The load that is too much, as rlab tells a recipe by hand: a script for a shell and nothing else. Once for this
+    /// machine, and once for any, as `rlab export` writes it.
+    pub(crate) fn by_hand(&self) -> Option<(String, String)> {
         let (version, top, inside) = self.groups?;
         let controller = |name: &str| {
             let parent = match version {
@@ -257,6 +258,7 @@ impl Scenario {
         else {
             panic!("that is a program");
         };
-        Some(shell(&recipe, &command, &machine))
+        let anywhere = shell_file(&recipe, &command, &machine, "the load").unwrap();
+        Some((shell(&recipe, &command, &machine), anywhere))
     }
 }
