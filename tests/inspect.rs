@@ -277,18 +277,21 @@ fn a_container_of_runcs_is_taken_apart() {
     let bundle = place.path().join("bundle");
     let bundle = bundle.to_str().unwrap();
     let seconds = seconds();
-    let exported = run(&["export", "full", "--as", "oci", bundle, "--", "sleep", &seconds]);
+    // Room enough for runc's own first process.
+    let wide = "cgroup memory.max=32M";
+    let exported = run(&["export", "full", "--with", wide, "--as", "oci", bundle, "--", "sleep", &seconds]);
     assert_eq!(status(&exported), 0, "{}", stderr(&exported));
     let id = format!("rlab-inspect-{seconds}");
     let sleeper = Sleeper::start(Command::new("runc").args(["run", "--bundle", bundle, &id]), &seconds);
     let told = inspect(&sleeper.pid.to_string());
     assert_eq!(told_namespaces(&told), kinds(&["cgroup", "ipc", "mnt", "pid", "uts"]));
     assert_eq!(told["root"], json!({ "kind": "pivot", "path": "/" }));
-    assert_eq!((limit(&told), &told["host_name"]), (7_340_032, &json!("container")));
+    assert_eq!((limit(&told), &told["host_name"]), (32 << 20, &json!("container")));
     assert!(told["cgroups"]["memory"]["path"].as_str().unwrap().ends_with(&id));
     assert_eq!(told["nspid"], json!([sleeper.pid, 1]));
     // The bundle was told from this recipe, and it is found again in the process.
-    assert_eq!(asked(&Recipe::read(lines(&told)).unwrap()), asked(&Recipe::full()), "{:?}", lines(&told));
+    let wanted = Recipe::read(Recipe::FULL.iter().copied().chain([wide])).unwrap();
+    assert_eq!(asked(&Recipe::read(lines(&told)).unwrap()), asked(&wanted), "{:?}", lines(&told));
 }
 
 #[test]
@@ -310,7 +313,7 @@ fn a_container_of_podmans_is_taken_apart_by_its_name() {
     let image = podman(&["import", "-q", place.join("rootfs.tar").to_str().unwrap()]);
     let (seconds, home) = (seconds(), tempfile::tempdir().unwrap());
     let name = format!("inspected-{seconds}");
-    let options = ["--network=none", "--memory=7m", "--pids-limit=64", "--security-opt=no-new-privileges"];
+    let options = ["--network=none", "--memory=32m", "--pids-limit=64", "--security-opt=no-new-privileges"];
     podman(
         &[&["run", "--rm", "--detach", "--name", &name], &options[..], &[&image, "sleep", &seconds]].concat(),
     );
@@ -333,10 +336,10 @@ fn a_container_of_podmans_is_taken_apart_by_its_name() {
         effective.iter().map(|name| name.as_str().unwrap().to_owned()).collect();
     assert_eq!(effective, caps.split(' ').map(str::to_owned).collect());
     assert_eq!((&told["seccomp"], &told["no_new_privs"]), (&json!("filter"), &json!(true)));
-    assert_eq!(told["cgroups"]["memory"]["limit"]["number"], 7_340_032);
+    assert_eq!(told["cgroups"]["memory"]["limit"]["number"], 32 << 20);
     let lines = lines(&told);
     assert!(
-        lines.contains(&"pivot_root") && lines.contains(&"cgroup memory.max=7340032 pids.max=64"),
+        lines.contains(&"pivot_root") && lines.contains(&"cgroup memory.max=33554432 pids.max=64"),
         "{lines:?}"
     );
     assert!(
