@@ -32,6 +32,14 @@ pub struct Lab {
     pub steps: Vec<Step>,
 }
 
+impl Lab {
+    /// Page and anchor of a step in the book, where the lab has a page.
+    pub fn page(&self, index: usize) -> Option<String> {
+        let step = self.steps.get(index)?;
+        Some(format!("{}#{}", self.book.as_ref()?, step.id))
+    }
+}
+
 /// One teachable act.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Step {

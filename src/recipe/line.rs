@@ -62,6 +62,8 @@ pub enum Word {
     Status,
     /// What is shared and what is its own.
     Map,
+    /// Where the book tells of this step.
+    Book,
     /// An answer to the prediction: `predict 2`, or a bare number while one is open.
     Predict(String),
     /// Help, about one word if there is one.

@@ -82,6 +82,7 @@ fn walk() -> impl Strategy<Value = Word> {
         Word::Labs,
         Word::Status,
         Word::Map,
+        Word::Book,
         Word::Quit,
         Word::Help(None),
     ]);

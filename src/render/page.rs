@@ -52,7 +52,11 @@ pub(super) fn step(page: &Page<'_>, pen: &Pen<'_>) -> Text {
     parts.push(format!("step {} of {}", position.step_number, position.steps));
     let mut text = Text::new();
     text.push(title(&parts, pen));
-    text.push(Line::indented(1, 3).with(Role::Strong, position.step_title.clone()));
+    let mut head = Line::indented(1, 3).with(Role::Strong, position.step_title.clone());
+    if let Some(page) = &position.book {
+        head.push(Role::Dim, format!("   book: {page}"));
+    }
+    text.push(head);
     text.push(Line::new());
     text.append_indented(markdown(page.say), 1);
     if let Some(line) = page.type_line {

@@ -251,6 +251,7 @@ pub(super) fn table(v: Volatile) -> AblationTable {
 
 pub(super) fn position() -> Position {
     Position {
+        book: Some("pid-namespace.html#isolate".to_owned()),
         lab: "pid-namespace".to_owned(),
         lab_title: "A process tree of its own".to_owned(),
         lab_number: Some((2, 4)),

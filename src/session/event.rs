@@ -24,6 +24,8 @@ pub struct Position {
     pub step_number: usize,
     /// How many steps the lab has.
     pub steps: usize,
+    /// Page and anchor in the book.
+    pub book: Option<String>,
 }
 
 impl Position {
@@ -38,6 +40,7 @@ impl Position {
             step_title: step.map(|step| step.title.clone()).unwrap_or_default(),
             step_number: index + 1,
             steps: lab.steps.len(),
+            book: lab.page(index),
         }
     }
 }

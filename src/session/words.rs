@@ -42,6 +42,10 @@ impl Walk {
                 stage.tell(Event::Map(map));
                 Ok(())
             }
+            Word::Book => {
+                self.book(stage);
+                Ok(())
+            }
             Word::Predict(answer) => self.predict(answer, stage),
             Word::Help(word) => help(word.as_deref(), stage),
             Word::Next
@@ -109,6 +113,18 @@ impl Walk {
         };
         let anew = "`reset` brings this step back to its beginning";
         stage.note(format!("not yet: {hint}, {anew}"));
+    }
+
+    /// Where the book tells of the step. What opens it runs where the repository is, which need not be here.
+    fn book(&self, stage: &mut Stage<'_>) {
+        const OPENS: &str = "`mdbook serve book --open` builds the book and opens it, in rlab's repository";
+        match &self.at {
+            None => stage.note(format!("the book begins at `index.html`: {OPENS}")),
+            Some(at) => match at.lab.page(at.index) {
+                Some(page) => stage.note(format!("this step is `{page}`: {OPENS}")),
+                None => stage.note("the book has no page for this lab"),
+            },
+        }
     }
 
     fn labs(&self, stage: &mut Stage<'_>) -> Result<()> {

@@ -79,7 +79,7 @@ fn status_labs_recipe_and_help_tell_what_is() {
     let help = screen.line("help");
     for word in [
         "next", "back", "goto", "hint", "why", "solve", "check", "reset", "labs", "start", "status", "map",
-        "help",
+        "book", "help",
     ] {
         holds(&help, &[word]);
         let told = screen.line(&format!("help {word}"));

@@ -79,6 +79,7 @@ impl fmt::Display for Word {
             Self::Start(lab) => ("start", Some(lab)),
             Self::Status => ("status", None),
             Self::Map => ("map", None),
+            Self::Book => ("book", None),
             Self::Predict(answer) => ("predict", Some(answer)),
             Self::Help(topic) => ("help", topic.as_ref()),
             Self::Quit => ("quit", None),

@@ -53,6 +53,7 @@ pub const WORDS: &[(&str, &str)] = &[
     ("start LAB[:STEP]", "go to another lab"),
     ("status", "where you are"),
     ("map", "what is shared with the host and what is its own"),
+    ("book", "the page of the book that tells of this step"),
     ("help [WORD]", "help, also `?`"),
     ("quit", "leave, also `exit`, `bye`, `q`"),
 ];
@@ -150,6 +151,7 @@ impl Own<'_> {
             "labs" => Word::Labs,
             "status" => Word::Status,
             "map" => Word::Map,
+            "book" => Word::Book,
             "quit" | "exit" | "bye" | "q" => Word::Quit,
             "goto" => return Some(self.one("a step", "goto 2").map(|step| Line::Walk(Word::Goto(step)))),
             "start" => {

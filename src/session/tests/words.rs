@@ -110,6 +110,7 @@ fn the_words_that_tell_something() {
     assert_eq!(kinds(&learner.types("check")), ["Judged", "Note"], "what failed, and what to try");
     assert_eq!(kinds(&learner.types("why")), ["Why"]);
     assert_eq!(kinds(&learner.types("map")), ["Map"]);
+    assert_eq!(kinds(&learner.types("book")), ["Note"]);
     assert_eq!(kinds(&learner.types("jobs")), ["Jobs"]);
     assert_eq!(kinds(&learner.types("recipe")), ["Recipe"]);
     assert_eq!(kinds(&learner.types("help")), ["Help"]);
