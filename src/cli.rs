@@ -146,7 +146,7 @@ pub enum Mode {
     },
     /// Replay a lab's own solution and judge it.
     #[command(after_help = "Examples:\n  rlab run --all\n  rlab run memory-cgroup --format json\n  \
-                            rlab run container:limits --masked\n  rlab run chroot --script mine.txt\n\n\
+                            rlab run container:limits --masked\n  rlab run chroot --script mine.txt\n  rlab run container --cast container.cast\n\n\
                             Exit status: 0 every check held, 1 a check failed, 3 a lab that was named cannot run here \
                             (with --all a lab is skipped, and that is 0 unless --strict).")]
     Run(Run),
@@ -257,6 +257,9 @@ pub struct Run {
     /// Replace what changes from run to run (PIDs, namespace ids, paths…) by names, so that two runs compare equal.
     #[arg(long)]
     pub masked: bool,
+    /// Record the run to this file too, with its timing, for asciinema (asciicast v2).
+    #[arg(long, value_name = "FILE")]
+    pub cast: Option<PathBuf>,
     /// A lab that cannot run here is a failure, with --all too.
     #[arg(long)]
     pub strict: bool,

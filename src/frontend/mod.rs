@@ -10,13 +10,14 @@
 //! - [`script`]: `rlab run`. [`exec`]: `rlab exec`. [`doctor`]: `rlab doctor`. [`clean`]: `rlab clean`.
 //! - [`progress`]: `rlab progress`. [`export`]: `rlab export`. [`inspect`]: `rlab inspect`.
 //! - [`image`]: `rlab image`.
-//! - `book`: `rlab mdbook`, with the feature of that name.
+//! - [`cast`]: `rlab run --cast`. `book`: `rlab mdbook`, with the feature of that name.
 //! - [`labs`]: labs as files: `--labs`, `rlab list`, `rlab check`, `rlab new`.
 //! - [`state`]: what is kept between sessions.
 
 #[cfg(feature = "book")]
 pub mod book;
 pub mod busy;
+pub mod cast;
 pub mod clean;
 pub mod colors;
 pub mod doctor;

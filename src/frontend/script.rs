@@ -6,6 +6,7 @@ use std::path::Path;
 
 use crate::cli::{Format, Run};
 use crate::error::{Exit, Result, Trouble};
+use crate::frontend::cast::Cast;
 use crate::frontend::lines::read_line;
 use crate::frontend::terminal::Terminal;
 use crate::frontend::world::Real;
@@ -28,6 +29,7 @@ struct Ear<'a> {
     masker: Option<Masker>,
     /// The first trouble that was told.
     trouble: Option<Trouble>,
+    cast: Option<Cast>,
 }
 
 impl Ear<'_> {
@@ -35,6 +37,9 @@ impl Ear<'_> {
         if let Event::Working(work) = event {
             self.terminal.working(work);
             return;
+        }
+        if let Some(cast) = &mut self.cast {
+            cast.hear(event, self.terminal);
         }
         if let Event::Trouble(trouble) = event {
             self.trouble.get_or_insert_with(|| trouble.clone());
@@ -60,6 +65,14 @@ impl Ear<'_> {
         };
         self.terminal.rest();
         self.terminal.data(&text);
+        if let Some(cast) = &mut self.cast {
+            cast.end(self.terminal);
+        }
+    }
+
+    /// Whether something that was asked for could not be written.
+    fn lost(&self) -> bool {
+        self.cast.as_ref().is_some_and(Cast::lost)
     }
 }
 
@@ -93,7 +106,7 @@ pub fn run(args: &Run, shelf: Box<dyn Shelf>, world: &mut Real, terminal: &mut T
     };
     walk.leave(world, &mut |event| ear.hear(&event));
     ear.end();
-    exit
+    if ear.lost() { exit.map(|exit| if exit == Exit::Ok { Exit::Sandbox } else { exit }) } else { exit }
 }
 
 fn ear<'a>(args: &Run, world: &mut Real, terminal: &'a mut Terminal) -> Result<Ear<'a>> {
@@ -111,8 +124,18 @@ fn ear<'a>(args: &Run, world: &mut Real, terminal: &'a mut Terminal) -> Result<E
             masker.host(host);
         }
     }
+    let mut cast = args.cast.as_deref().map(|path| Cast::begin(path, &title(args), look)).transpose()?;
+    if let (Some(cast), Some(host)) = (&mut cast, &host) {
+        cast.learn(world.machine(), host);
+    }
     let report = Report::new(world.machine());
-    Ok(Ear { terminal, format: args.format, teller, report, masker, trouble: None })
+    Ok(Ear { terminal, format: args.format, teller, report, masker, trouble: None, cast })
+}
+
+/// What a recording is called.
+fn title(args: &Run) -> String {
+    let what = if args.all { "--all".to_owned() } else { args.which.join(" ") };
+    format!("rlab run {what}").trim_end().to_owned()
 }
 
 fn run_labs(
