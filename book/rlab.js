@@ -40,6 +40,9 @@
         });
     }
 
+    // What scrolls must be within reach of the keyboard.
+    for (const code of document.querySelectorAll("main pre > code")) { code.tabIndex = 0; }
+
     let folded = [];
     window.addEventListener("beforeprint", () => {
         folded = [...document.querySelectorAll("main details:not([open])")];

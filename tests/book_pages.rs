@@ -11,7 +11,7 @@ use std::path::Path;
 use std::process::{Output, Stdio};
 
 use rlab::lab::course::Course;
-use rlab::lab::file::Lab;
+use rlab::lab::file::{Lab, Need};
 use serde_json::{Value, json};
 use support::{can_run_labs, has, repository, rlab, status, stderr, stdout};
 
@@ -110,6 +110,7 @@ fn a_wrong_directive_ends_the_build_with_chapter_line_and_the_nearest_right_one(
         ("{{#rlab trancript pid-namespace:fresh}}", 3, "did you mean `transcript`?"),
         ("{{#rlab step pid-namespace}}", 3, "`pid-namespace:fresh`"),
         ("{{#rlab lab}}", 3, "{{#rlab lab pid-namespace}}"),
+        ("{{#rlab primitive pid-namespac}}", 3, "did you mean `pid-namespace`?"),
         ("{{#rlab errnos all}}", 3, "{{#rlab errnos}}"),
         ("{{#rlab ablation pid-namespace:fresh}}", 3, "`ablate`"),
         ("{{#rlab labs", 3, "`}}`"),
@@ -180,6 +181,17 @@ fn every_step_has_an_anchor_on_its_page_and_every_exercise_names_a_step() {
     }
     // Both ways: a box that names nothing, and a step without a box.
     assert_eq!(boxes, steps);
+}
+
+#[test]
+fn every_need_is_a_section_of_what_the_kernel_did() {
+    let page = std::fs::read_to_string(repository().join("book/src/kernel.md")).unwrap();
+    for need in Need::ALL {
+        let section = format!("{{#{need}}}\n");
+        let (_, text) = page.split_once(&section).unwrap_or_else(|| panic!("`{need}` has no section"));
+        let text = text.split("\n## ").next().unwrap();
+        assert!(text.contains(&format!("{{{{#rlab primitive {need}}}}}")), "`{need}` is not shown");
+    }
 }
 
 #[test]

@@ -96,6 +96,7 @@ impl Directive<'_> {
 }
 
 fn example(what: &str) -> &'static str {
+    // A lab and a need have this name.
     if what.contains("step") { "pid-namespace:fresh" } else { "pid-namespace" }
 }
 

@@ -83,8 +83,10 @@ const DIRECTIVES: &[(&str, &str, &str, Write)] = &[
     ("plan", "LAB:STEP", "the plan at the end of a step: as root on v1, on v2, and as a user", |l, d| {
         told::plan(&l.at(d)?)
     }),
-    ("notes", "LAB", "the notes for the instructor, step by step", |l, d| {
-        Ok(step::notes(l.lab(d.one("a lab")?)?))
+    ("primitive", "NEED", "how `rlab doctor` tries one need, and the plan of it", |_, d| told::primitive(d)),
+    ("notes", "", "the notes for the instructor: every lab, step by step", |l, d| {
+        d.bare()?;
+        Ok(l.labs.iter().map(step::notes).collect())
     }),
     ("errnos", "", "the table of errnos: the call, the errno, what it means, the mend", |_, d| {
         d.bare()?;

@@ -292,7 +292,7 @@ pub(super) fn ablation(at: &At<'_>) -> Result<String> {
 
 /// The notes for the instructor.
 pub(super) fn notes(lab: &Lab) -> String {
-    let mut out = String::new();
+    let mut out = format!("### {}\n\n", lab.title);
     for step in &lab.steps {
         let Some(notes) = &step.notes else { continue };
         out.push_str(&format!("- [{}]({}.md#{}): {}\n", step.title, lab.id, step.id, notes.trim()));

@@ -1,8 +1,10 @@
 //! The recipe at the end of a step, told in other words, and what it becomes on other machines.
 
 use super::At;
+use super::directive::Directive;
 use crate::error::{Result, Trouble};
-use crate::lab::file::LabLine;
+use crate::lab::diagnostic::nearest_or_all;
+use crate::lab::file::{LabLine, Need};
 use crate::recipe::compose::Recipe;
 use crate::recipe::line::{Command, Line};
 use crate::recipe::machine::{CgroupVersion, Cgroups, Controller, Machine};
@@ -70,6 +72,26 @@ pub(super) fn plan(at: &At<'_>) -> Result<String> {
     }
     out.push_str("</div>\n\n");
     Ok(out)
+}
+
+/// How a need is tried, and what that becomes for root on cgroup v2.
+pub(super) fn primitive(directive: &Directive<'_>) -> Result<String> {
+    let name = directive.one("a need")?;
+    let Ok(need) = name.parse::<Need>() else {
+        let names: Vec<&str> = Need::ALL.iter().map(|need| need.name()).collect();
+        return Err(Trouble::usage(format!("no need is called `{name}`")).hint(nearest_or_all(name, &names)));
+    };
+    let recipe = Recipe::read(need.lines().iter().copied())?;
+    let Line::Run(command) = Line::parse(need.probe())? else {
+        return Err(Trouble::sandbox(format!("the probe of `{name}` is no program")));
+    };
+    let plan = Plan::new(&recipe, &command, &machine(CgroupVersion::V2, 0), RootPlace::Directory)?;
+    let lines = [need.lines(), &[need.probe()]].concat().join("\n");
+    Ok(format!(
+        "{}What becomes of these lines, for root on cgroup v2:\n\n{}",
+        block("text", &lines),
+        block("text", &plan.to_string())
+    ))
 }
 
 fn machine(version: CgroupVersion, euid: u32) -> Machine {

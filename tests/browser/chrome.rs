@@ -1,0 +1,156 @@
+//! Chromium without a window, driven through the DevTools protocol over a pair of pipes: messages of JSON, each ended by a
+//! zero byte. No port is opened, and no crate is needed.
+
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+
+use serde_json::{Value, json};
+
+/// A browser with one page.
+pub(crate) struct Browser {
+    child: Child,
+    to: ChildStdin,
+    from: BufReader<ChildStdout>,
+    session: String,
+    last: u64,
+    /// What the console said that is an error, and what was thrown, since it was last asked.
+    complaints: Vec<String>,
+    /// Its profile; goes with it.
+    _home: tempfile::TempDir,
+}
+
+impl Browser {
+    pub(crate) fn start() -> Self {
+        let home = tempfile::tempdir().unwrap();
+        // The pipe of the protocol is descriptors 3 and 4; a shell can give it these without `unsafe`.
+        let mut child = Command::new("sh")
+            .args(["-c", "exec \"$@\" 3<&0 4>&1 </dev/null >/dev/null 2>&1", "sh", "chromium"])
+            .args(["--headless=new", "--remote-debugging-pipe", "--no-sandbox", "--disable-gpu"])
+            .args(["--disable-dev-shm-usage", "--hide-scrollbars", "--no-first-run", "--disable-extensions"])
+            // Nothing is asked of the network, and what a page asks for is refused.
+            .args(["--disable-background-networking", "--host-resolver-rules=MAP * ~NOTFOUND"])
+            .arg(format!("--user-data-dir={}", home.path().display()))
+            .arg("about:blank")
+            .env("HOME", home.path())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let (to, from) = (child.stdin.take().unwrap(), BufReader::new(child.stdout.take().unwrap()));
+        let mut browser =
+            Self { child, to, from, session: String::new(), last: 0, complaints: Vec::new(), _home: home };
+        let target = browser.call("Target.createTarget", json!({"url": "about:blank"}));
+        let attached =
+            browser.call("Target.attachToTarget", json!({"targetId": target["targetId"], "flatten": true}));
+        browser.session = attached["sessionId"].as_str().unwrap().to_owned();
+        for domain in ["Page", "Runtime", "Log"] {
+            browser.call(&format!("{domain}.enable"), json!({}));
+        }
+        let permissions = json!({"permissions": ["clipboardReadWrite", "clipboardSanitizedWrite"]});
+        let session = std::mem::take(&mut browser.session);
+        browser.call("Browser.grantPermissions", permissions);
+        browser.session = session;
+        browser
+    }
+
+    /// A window of this many pixels, on a reader's machine that is light or dark.
+    pub(crate) fn look(&mut self, width: u32, theme: &str) {
+        let size = json!({"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 600});
+        self.call("Emulation.setDeviceMetricsOverride", size);
+        let media = json!({"features": [{"name": "prefers-color-scheme", "value": theme}]});
+        self.call("Emulation.setEmulatedMedia", media);
+    }
+
+    /// Loads a page and waits until all of it is there.
+    pub(crate) fn open(&mut self, address: &str) {
+        self.call("Page.navigate", json!({"url": "about:blank"}));
+        self.wait_for("about:blank");
+        self.call("Page.navigate", json!({"url": address}));
+        self.wait_for(address.split('#').next().unwrap());
+    }
+
+    fn wait_for(&mut self, address: &str) {
+        super::support::wait_for(address, || {
+            let there =
+                format!("document.readyState === 'complete' && location.href.startsWith({})", json!(address));
+            self.eval(&there) == json!(true)
+        });
+    }
+
+    /// The value of an expression on the page; a promise is waited for.
+    pub(crate) fn eval(&mut self, expression: &str) -> Value {
+        let asked = json!({
+            "expression": expression, "returnByValue": true, "awaitPromise": true, "userGesture": true,
+        });
+        let answer = self.call("Runtime.evaluate", asked);
+        assert!(answer.get("exceptionDetails").is_none(), "{expression}: {answer}");
+        answer["result"]["value"].clone()
+    }
+
+    /// Clicks in the middle of what a selector finds first, as a mouse does.
+    pub(crate) fn click(&mut self, selector: &str) {
+        let place = self.eval(&format!(
+            "(() => {{ const found = document.querySelector({}); found.scrollIntoView({{block: 'center'}}); \
+             const box = found.getBoundingClientRect(); return [box.x + box.width / 2, box.y + box.height / 2]; }})()",
+            json!(selector)
+        ));
+        for kind in ["mousePressed", "mouseReleased"] {
+            let event =
+                json!({"type": kind, "x": place[0], "y": place[1], "button": "left", "clickCount": 1});
+            self.call("Input.dispatchMouseEvent", event);
+        }
+    }
+
+    /// What went wrong on the pages since the last time.
+    pub(crate) fn complaints(&mut self) -> Vec<String> {
+        // Whatever was said before this answer has come before it.
+        self.eval("0");
+        std::mem::take(&mut self.complaints)
+    }
+
+    fn call(&mut self, method: &str, params: Value) -> Value {
+        self.last += 1;
+        let id = self.last;
+        let mut message = json!({"id": id, "method": method, "params": params});
+        if !self.session.is_empty() {
+            message["sessionId"] = json!(self.session);
+        }
+        self.to.write_all(format!("{message}\0").as_bytes()).unwrap();
+        loop {
+            let message = self.next();
+            if message["id"] == json!(id) {
+                assert!(message.get("error").is_none(), "{method}: {message}");
+                return message["result"].clone();
+            }
+            self.note(&message);
+        }
+    }
+
+    fn next(&mut self) -> Value {
+        let mut bytes = Vec::new();
+        self.from.read_until(0, &mut bytes).unwrap();
+        assert_eq!(bytes.pop(), Some(0), "the browser has ended");
+        serde_json::from_slice(&bytes).unwrap()
+    }
+
+    fn note(&mut self, message: &Value) {
+        let params = &message["params"];
+        let bad = match message["method"].as_str() {
+            Some("Runtime.exceptionThrown") => true,
+            Some("Runtime.consoleAPICalled") => matches!(params["type"].as_str(), Some("error" | "assert")),
+            Some("Log.entryAdded") => params["entry"]["level"] == "error",
+            _ => false,
+        };
+        if bad {
+            self.complaints.push(params.to_string());
+        }
+    }
+}
+
+impl Drop for Browser {
+    fn drop(&mut self) {
+        // Its other processes end with it.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
