@@ -125,7 +125,7 @@ fn a_user_namespace_without_a_map_can_do_nothing() {
     let made = said.lacks().into_iter().filter(|(need, _)| !GROUPS.contains(need));
     assert!(made.clone().count() == 11 && made.clone().all(|(_, entry)| entry == "user-namespace-unmapped"));
     assert!(said.names().contains(&"no-id-map"));
-    assert_eq!((said.lab("chroot"), said.status()), ("cannot", Some(3)));
+    assert_eq!((said.lab("pid-namespace"), said.status()), ("cannot", Some(3)));
 }
 
 #[test]

@@ -83,6 +83,7 @@ struct Tally {
     passed: usize,
     failed: usize,
     skipped: usize,
+    left_out: usize,
     interrupted: bool,
 }
 
@@ -162,6 +163,7 @@ fn run_labs(
         tally.passed += summary.passed;
         tally.failed += summary.failed;
         tally.skipped += usize::from(summary.skipped.is_some());
+        tally.left_out += summary.left_out;
         if summary.interrupted || world.ending().is_some() {
             tally.interrupted = true;
             break;
@@ -179,7 +181,7 @@ fn run_labs(
         Tally { interrupted: true, .. } => Exit::Interrupted,
         _ if broken.is_some() => broken.unwrap_or(Exit::Usage),
         Tally { failed: 1.., .. } => Exit::CheckFailed,
-        Tally { skipped: 1.., .. } if named || args.strict => Exit::Cannot,
+        Tally { skipped: 1.., .. } | Tally { left_out: 1.., .. } if named || args.strict => Exit::Cannot,
         _ => Exit::Ok,
     })
 }
@@ -192,8 +194,10 @@ fn sum(tally: &Tally) -> String {
         count(tally.passed, "step"),
         tally.failed
     );
-    if tally.skipped > 0 {
-        text.push_str(&format!(", {} skipped", count(tally.skipped, "lab")));
+    for (skipped, what) in [(tally.left_out, "step"), (tally.skipped, "lab")] {
+        if skipped > 0 {
+            text.push_str(&format!(", {} skipped", count(skipped, what)));
+        }
     }
     text.push('\n');
     text

@@ -53,6 +53,8 @@ pub struct Step {
     pub try_lines: Vec<LabLine>,
     /// A command run before and after, so that the change shows.
     pub probe: Option<LabLine>,
+    /// What the machine must be able to do for it, where that is not what its recipe and its lines ask for.
+    pub needs: Option<Vec<Need>>,
     /// From a nudge to nearly the answer.
     pub hints: Vec<String>,
     /// Shown after it worked, in Markdown.

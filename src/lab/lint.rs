@@ -5,9 +5,8 @@ mod vain;
 use std::fmt;
 
 use crate::lab::file::{Lab, LabLine, Need, Step};
+use crate::lab::needs::needs_of_line;
 use crate::recipe::compose::Recipe;
-use crate::recipe::image::Act;
-use crate::recipe::ingredient::{Ingredient, Mount, MountKind, Namespace, Resource, Tools};
 use crate::recipe::line::Line;
 
 /// Columns and lines of the smallest screen that a step's text has to fit.
@@ -141,64 +140,35 @@ fn acts(step: &Step, report: Report<'_>) {
     }
 }
 
-/// Needs that the lines have and the lab does not name.
+/// Needs that the lines have and the lab does not name, or the step where it names its own.
 fn needs(lab: &Lab, report: Report<'_>) {
-    let rows = |step: &Step| -> Vec<LabLine> {
-        step.ablation.iter().flat_map(|table| &table.rows).flat_map(|row| row.lines.clone()).collect()
-    };
     let mut told: Vec<Need> = Vec::new();
-    let steps = lab.steps.iter().flat_map(|step| step.try_lines.iter().cloned().chain(rows(step)));
-    for line in lab.start.iter().cloned().chain(steps) {
-        for need in needs_of(&line.line) {
-            if !covered(need, &lab.needs) && !told.contains(&need) {
+    let mut look = |line: &LabLine, named: &[Need], who: &str| {
+        for need in needs_of_line(&line.line) {
+            if !covered(need, named) && !told.contains(&need) {
                 told.push(need);
                 let hint =
                     format!("add `{need}` to `needs`, so that a machine that lacks it is told in time");
-                let what = format!("`{}` needs `{need}`, which the lab does not name", line.text);
+                let what = format!("`{}` needs `{need}`, which the {who} does not name", line.text);
                 report(Severity::Error, what, Some(&hint));
             }
         }
-    }
-}
-
-/// What a line asks of the machine.
-pub fn needs_of(line: &Line) -> Vec<Need> {
-    let Line::Add(ingredient) = line else { return Vec::new() };
-    match ingredient {
-        Ingredient::Rootfs(_) | Ingredient::Capdrop(_) => Vec::new(),
-        Ingredient::Chroot => vec![Need::Chroot],
-        Ingredient::PivotRoot => vec![Need::PivotRoot],
-        Ingredient::Unshare { namespaces, mount_proc } => {
-            let proc = mount_proc.then_some(Need::Proc);
-            namespaces.iter().map(|kind| need_of_namespace(*kind)).chain(proc).collect()
+    };
+    lab.start.iter().for_each(|line| look(line, &lab.needs, "lab"));
+    for step in &lab.steps {
+        let rows = step.ablation.iter().flat_map(|table| &table.rows).flat_map(|row| &row.lines);
+        for line in step.try_lines.iter().chain(rows) {
+            look(line, &lab.needs, "lab");
+            if let Some(own) = &step.needs {
+                look(line, own, "step");
+            }
         }
-        Ingredient::Mount(Mount { kind: MountKind::Fs(fstype), .. }) if fstype == "proc" => vec![Need::Proc],
-        Ingredient::Mount(Mount { kind: MountKind::Fs(_), .. }) => vec![Need::MountNamespace],
-        Ingredient::Mount(_) => vec![Need::BindMount],
-        // The bare group is one of the memory controller.
-        Ingredient::Cgroup(limits) if limits.is_empty() => vec![Need::MemoryCgroup],
-        Ingredient::Cgroup(limits) => limits.iter().map(|limit| need_of_limit(limit.resource)).collect(),
-        Ingredient::Hostname(_) => vec![Need::UtsNamespace],
     }
-}
-
-const fn need_of_namespace(kind: Namespace) -> Need {
-    match kind {
-        Namespace::Mnt => Need::MountNamespace,
-        Namespace::Pid => Need::PidNamespace,
-        Namespace::Uts => Need::UtsNamespace,
-        Namespace::Ipc => Need::IpcNamespace,
-        Namespace::Net => Need::NetNamespace,
-        Namespace::User => Need::UserNamespace,
-        Namespace::Cgroup => Need::CgroupNamespace,
-    }
-}
-
-const fn need_of_limit(resource: Resource) -> Need {
-    match resource {
-        Resource::Memory => Need::MemoryCgroup,
-        Resource::Pids => Need::PidsCgroup,
-        Resource::Cpu => Need::CpuCgroup,
+    for step in &lab.steps {
+        for need in step.needs.iter().flatten().filter(|need| !covered(**need, &lab.needs)) {
+            let what = format!("step `{}` needs `{need}`, which the lab does not name", step.id);
+            report(Severity::Error, what, Some("add it to the `needs` of the lab too"));
+        }
     }
 }
 
@@ -216,25 +186,19 @@ fn covered(need: Need, named: &[Need]) -> bool {
 fn composition(lab: &Lab) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut recipe = Recipe::default();
-    let mut follow = |recipe: &mut Recipe, line: &LabLine, step: Option<&Step>| {
-        let refused = match &line.line {
-            Line::Add(ingredient) => recipe.add(ingredient.clone()).err(),
-            Line::Drop(what) => recipe.drop(what).err(),
-            Line::Image(Act::Unpack) => recipe.add(Ingredient::Rootfs(Tools::Image)).err(),
-            _ => None,
-        };
-        if let Some(trouble) = refused {
+    let mut take_up = |recipe: &mut Recipe, line: &LabLine, step: Option<&Step>| {
+        if let Err(trouble) = recipe.follow(&line.line) {
             let step = step.map(|step| step.id.clone());
             let what = format!("`{}` is refused: {}", line.text, trouble.what);
             findings.push(Finding { severity: Severity::Error, step, what, hint: trouble.hint });
         }
     };
-    lab.start.iter().for_each(|line| follow(&mut recipe, line, None));
+    lab.start.iter().for_each(|line| take_up(&mut recipe, line, None));
     for step in &lab.steps {
-        step.try_lines.iter().for_each(|line| follow(&mut recipe, line, Some(step)));
+        step.try_lines.iter().for_each(|line| take_up(&mut recipe, line, Some(step)));
         for row in step.ablation.iter().flat_map(|table| &table.rows) {
             let mut recipe = Recipe::default();
-            row.lines.iter().for_each(|line| follow(&mut recipe, line, Some(step)));
+            row.lines.iter().for_each(|line| take_up(&mut recipe, line, Some(step)));
         }
     }
     findings
@@ -304,6 +268,16 @@ mod tests {
         let lab = Lab::read("x.toml", bare).unwrap_or_else(|found| panic!("{}", found[0]));
         let found: Vec<String> = lint(&lab).into_iter().map(|finding| finding.what).collect();
         assert_eq!(found, ["no prediction", "no check"]);
+    }
+
+    #[test]
+    fn a_step_that_names_its_needs_names_all_of_them() {
+        let own = |needs: &str| found("probe = \"ps -A\"", &format!("probe = \"ps -A\"\nneeds = [{needs}]"));
+        assert_eq!(own("\"pid-namespace\""), Vec::<String>::new());
+        let missing = own("\"chroot\"");
+        assert!(missing[0].contains("needs `pid-namespace`, which the step does not name"), "{missing:?}");
+        let unknown = own("\"pid-namespace\", \"net-namespace\"");
+        assert!(unknown[0].contains("needs `net-namespace`, which the lab does not name"), "{unknown:?}");
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //!
 //! - [`file`]: what a lab file holds.
 //! - [`need`]: what a machine must be able to do, and how each is tried.
+//! - [`needs`]: what of it a lab needs, and each of its steps.
 //! - [`diagnostic`]: a mistake in a lab file, with the place where it is.
 //! - [`claim`], [`number`]: the conditions that a check is made of.
 //! - [`check`]: a claim about outcomes or kernel state, and its verdict.
@@ -22,6 +23,7 @@ pub mod file;
 mod judge;
 pub mod lint;
 pub mod need;
+pub mod needs;
 pub mod number;
 pub mod read;
 pub mod scaffold;

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 mod take_out;
 
 use crate::error::{Result, Trouble};
+use crate::recipe::image::Act;
 use crate::recipe::ingredient::{Ingredient, Limit, Mount, MountKind, Namespace, Tools};
 use crate::recipe::line::{Line, What};
 
@@ -188,6 +189,19 @@ impl Recipe {
         let left = self.ingredients.iter().cloned();
         if left.into_iter().try_for_each(|ingredient| settled.add(ingredient)).is_ok() {
             *self = settled;
+        }
+    }
+
+    /// Takes up what a line makes of the recipe: an ingredient more or less. Other lines leave it as it is.
+    ///
+    /// # Errors
+    /// The recipe refuses it at this place.
+    pub fn follow(&mut self, line: &Line) -> Result<()> {
+        match line {
+            Line::Add(ingredient) => self.add(ingredient.clone()),
+            Line::Drop(what) => self.drop(what).map(drop),
+            Line::Image(Act::Unpack) => self.add(Ingredient::Rootfs(Tools::Image)),
+            _ => Ok(()),
         }
     }
 

@@ -78,12 +78,21 @@ pub enum Runs {
     /// All that it needs is there.
     #[serde(rename = "runs")]
     Whole,
-    /// Some of what it needs is missing: a learner can walk it, `rlab run` skips it.
+    /// What some of its steps need is missing: the others can be done.
     #[serde(rename = "in part")]
     InPart,
-    /// All that it needs is missing.
+    /// None of its steps can be done.
     #[serde(rename = "cannot")]
     Cannot,
+}
+
+/// Steps of a lab.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct StepCount {
+    /// How many can be done on this machine.
+    pub can: usize,
+    /// How many there are.
+    pub of: usize,
 }
 
 /// What the needs mean for a lab.
@@ -93,6 +102,8 @@ pub struct LabVerdict {
     pub id: String,
     /// Whether it can be walked.
     pub verdict: Runs,
+    /// Its steps.
+    pub steps: StepCount,
     /// The needs that are missing.
     pub missing: Vec<Need>,
     /// Why the first of them is.
@@ -144,15 +155,17 @@ impl Doctor {
     pub fn lab(&mut self, lab: &Lab) {
         let lacks =
             |need: &Need| self.needs.iter().any(|tried| tried.need == *need && tried.verdict == Can::No);
-        let missing: Vec<Need> = lab.needs.iter().copied().filter(lacks).collect();
-        let verdict = match missing.len() {
-            0 => Runs::Whole,
-            all if all == lab.needs.len() => Runs::Cannot,
-            _ => Runs::InPart,
+        let missing: Vec<Need> = lab.all_needs().into_iter().filter(lacks).collect();
+        let can = (0..lab.steps.len()).filter(|index| !lab.needs_of_step(*index).iter().any(lacks)).count();
+        let verdict = match (missing.is_empty(), can) {
+            (true, _) => Runs::Whole,
+            (false, 0) => Runs::Cannot,
+            (false, _) => Runs::InPart,
         };
         let first = missing.first().and_then(|need| self.needs.iter().find(|tried| tried.need == *need));
         let (reason, hint) = first.map_or((None, None), |first| (first.reason.clone(), first.hint.clone()));
-        self.labs.push(LabVerdict { id: lab.id.clone(), verdict, missing, reason, hint });
+        let steps = StepCount { can, of: lab.steps.len() };
+        self.labs.push(LabVerdict { id: lab.id.clone(), verdict, steps, missing, reason, hint });
     }
 
     /// Whether every lab runs whole.
@@ -231,7 +244,7 @@ impl Doctor {
     }
 
     fn labs_text(&self, pen: &Pen<'_>) -> Text {
-        let mut rows = vec![super::jobs::heads(&["lab", "verdict", "missing"])];
+        let mut rows = vec![super::jobs::heads(&["lab", "verdict", "steps", "missing"])];
         for lab in &self.labs {
             let (role, word) = match lab.verdict {
                 Runs::Whole => (Role::Good, "runs"),
@@ -242,6 +255,7 @@ impl Doctor {
             rows.push(vec![
                 Cell::new(Role::Code, lab.id.clone()),
                 Cell::new(role, word),
+                Cell::new(Role::Plain, format!("{} of {}", lab.steps.can, lab.steps.of)),
                 Cell::new(Role::Plain, missing.join(" ")),
             ]);
         }

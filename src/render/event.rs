@@ -5,7 +5,7 @@ use super::mask::Masker;
 use super::pen::{MARGIN, Pen};
 use super::{ablation, beforeafter, calls, ended, jobs, map, markdown, page, trouble, verdicts};
 use crate::recipe::outcome::Composed;
-use crate::session::event::Event;
+use crate::session::event::{Event, Position};
 
 /// One event as a document. A piece of output becomes its lines; [`super::teller::Teller`] puts pieces together
 /// first.
@@ -24,7 +24,11 @@ fn told(event: &Event, pen: &Pen<'_>) -> Text {
         Event::LabBegins { title, number, minutes, steps, .. } => {
             page::lab(title, *number, *minutes, *steps, pen)
         }
-        Event::LabSkipped { title, trouble, .. } => skipped(title, trouble, pen),
+        Event::LabSkipped { title, trouble, .. } => skipped([title.clone()], trouble, pen),
+        Event::StepsSkipped { steps, trouble } => {
+            let title = |at: &Position| format!("step {} of {}  {}", at.step_number, at.steps, at.step_title);
+            skipped(steps.iter().map(title), trouble, pen)
+        }
         Event::StepBegins { position, say, predict, type_line, suggestion } => page::step(
             &page::Page {
                 position,
@@ -122,9 +126,11 @@ pub(super) fn output(text: &str, stderr: bool) -> Text {
     Text { lines: text.lines().map(line).collect() }
 }
 
-fn skipped(title: &str, what: &crate::error::Trouble, pen: &Pen<'_>) -> Text {
+fn skipped(titles: impl IntoIterator<Item = String>, what: &crate::error::Trouble, pen: &Pen<'_>) -> Text {
     let mut text = Text::new();
-    text.push(Line::indented(1, 3).with(Role::Strong, "skipped").with(Role::Plain, format!("  {title}")));
+    for title in titles {
+        text.push(Line::indented(1, 3).with(Role::Strong, "skipped").with(Role::Plain, format!("  {title}")));
+    }
     let mut body = trouble::trouble(what);
     if pen.look.plain {
         body.lines.retain(|line| !line.spans.is_empty());

@@ -64,6 +64,9 @@ impl Masker {
             ),
             Event::Note(text) => Event::Note(self.text(text)),
             Event::Trouble(what) => Event::Trouble(self.trouble(what)),
+            Event::StepsSkipped { steps, trouble } => {
+                Event::StepsSkipped { steps: steps.clone(), trouble: self.trouble(trouble) }
+            }
             Event::LabSkipped { lab, title, trouble } => {
                 Event::LabSkipped { lab: lab.clone(), title: title.clone(), trouble: self.trouble(trouble) }
             }

@@ -8,7 +8,7 @@ use crate::error::{Refusal, Trouble};
 use crate::lab::check::Verdict;
 use crate::recipe::machine::{Cgroups, Machine};
 use crate::recipe::outcome::{AblationTable, Composed, Outcome, Peek};
-use crate::session::event::Event;
+use crate::session::event::{Event, Position};
 
 /// Version of the JSON; it rises when a field changes its meaning or goes.
 pub const FORMAT: u32 = 1;
@@ -47,6 +47,9 @@ pub enum Came {
     Fail,
     /// This machine cannot.
     Skip,
+    /// Of a lab: this machine cannot do some of its steps, and the others passed.
+    #[serde(rename = "in part")]
+    InPart,
 }
 
 /// One lab of a [`Report`].
@@ -79,6 +82,12 @@ pub struct StepReport {
     pub title: String,
     /// How it came out.
     pub verdict: Came,
+    /// Why it was skipped.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// What mends that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
     /// The probe before the first line.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub before: Option<Outcome>,
@@ -161,9 +170,7 @@ impl Report {
             Event::LabBegins { lab, title, .. } => self.labs.push(LabReport::new(lab, title, Came::Pass)),
             Event::LabSkipped { lab, title, trouble } => {
                 let mut report = LabReport::new(lab, title, Came::Skip);
-                let why: Vec<&str> =
-                    std::iter::once(&trouble.what).chain(&trouble.causes).map(String::as_str).collect();
-                report.reason = Some(why.join(": "));
+                report.reason = Some(why(trouble));
                 report.hint = trouble.hint.clone();
                 self.labs.push(report);
             }
@@ -226,16 +233,17 @@ impl LabReport {
 
     fn fold(&mut self, event: &Event) {
         match event {
-            Event::StepBegins { position, .. } => self.steps.push(StepReport {
-                id: position.step.clone(),
-                title: position.step_title.clone(),
-                verdict: Came::Pass,
-                before: None,
-                lines: Vec::new(),
-                after: None,
-                ablation: None,
-                checks: Vec::new(),
-            }),
+            Event::StepBegins { position, .. } => self.steps.push(StepReport::new(position, Came::Pass)),
+            Event::StepsSkipped { steps, trouble } => {
+                if self.verdict == Came::Pass {
+                    self.verdict = Came::InPart;
+                }
+                self.steps.extend(steps.iter().map(|position| StepReport {
+                    reason: Some(why(trouble)),
+                    hint: trouble.hint.clone(),
+                    ..StepReport::new(position, Came::Skip)
+                }));
+            }
             Event::Line { prompt, text } => {
                 let line = LineReport {
                     prompt: prompt.clone(),
@@ -286,6 +294,7 @@ impl LabReport {
             step.after = step.after.take().map(|after| mask.outcome(&after));
             step.ablation = step.ablation.take().map(|table| mask.ablation(&table));
             step.checks = mask.verdicts(&step.checks);
+            step.reason = step.reason.take().map(|reason| mask.text(&reason));
         }
         self.reason = self.reason.take().map(|reason| mask.text(&reason));
     }
@@ -320,6 +329,21 @@ impl LineReport {
 }
 
 impl StepReport {
+    fn new(position: &Position, verdict: Came) -> Self {
+        Self {
+            id: position.step.clone(),
+            title: position.step_title.clone(),
+            verdict,
+            reason: None,
+            hint: None,
+            before: None,
+            lines: Vec::new(),
+            after: None,
+            ablation: None,
+            checks: Vec::new(),
+        }
+    }
+
     fn fold(&mut self, event: &Event) {
         match event {
             Event::ProbedBefore(what) => self.before = Some(what.clone()),
@@ -335,6 +359,13 @@ impl StepReport {
             _ => {}
         }
     }
+}
+
+/// Why something was left out, in one sentence.
+fn why(trouble: &Trouble) -> String {
+    let parts: Vec<&str> =
+        std::iter::once(&trouble.what).chain(&trouble.causes).map(String::as_str).collect();
+    parts.join(": ")
 }
 
 /// Whether the event says that a check does not hold.

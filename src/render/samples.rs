@@ -389,6 +389,10 @@ pub(super) fn all(v: Volatile) -> Vec<Event> {
             title: "A limit of memory".to_owned(),
             trouble: Trouble::cannot("this machine has no memory controller").hint("mount cgroup2"),
         },
+        Event::StepsSkipped {
+            steps: vec![position()],
+            trouble: Trouble::cannot("this machine has no memory controller").hint("mount cgroup2"),
+        },
         Event::LabDone { lab: "pid-namespace".to_owned(), next: Some("memory-cgroup".to_owned()) },
     ]
 }

@@ -112,6 +112,7 @@ fn begins(what: &Event) -> bool {
         what,
         Event::LabBegins { .. }
             | Event::LabSkipped { .. }
+            | Event::StepsSkipped { .. }
             | Event::StepBegins { .. }
             | Event::Line { .. }
             | Event::LabDone { .. }

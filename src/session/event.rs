@@ -108,6 +108,13 @@ pub enum Event {
         /// Why, and the mend.
         trouble: Trouble,
     },
+    /// Steps were left out, because the machine cannot.
+    StepsSkipped {
+        /// Which: one after the other, all for one reason.
+        steps: Vec<Position>,
+        /// Why, and the mend.
+        trouble: Trouble,
+    },
     /// A step begins.
     StepBegins {
         /// Which.

@@ -1,16 +1,16 @@
 //! Between steps and labs: begin, next, back, goto, reset, solve. A state that the learner did not make is rebuilt by
 //! running the tested solutions of the steps before, quietly.
 
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use crate::error::{Exit, Result, Trouble};
-use crate::lab::file::{Lab, LabLine};
+use crate::lab::file::{Lab, LabLine, Need};
 use crate::recipe::compose::Recipe;
 use crate::recipe::image::Act;
-use crate::recipe::ingredient::{Ingredient, Tools};
 use crate::recipe::line::Line;
 use crate::recipe::outcome::Work;
-use crate::session::event::Event;
+use crate::session::event::{Event, Position};
 use crate::session::progress::At;
 use crate::session::shelf::{address, step_index};
 use crate::session::stage::Stage;
@@ -38,27 +38,54 @@ impl Walk {
         self.ahead = None;
         self.open(Rc::clone(&lab), stage)?;
         self.warn(&lab, stage);
+        // Who names a step wants to see it, whatever this machine can do of it.
+        let index = if step.is_some() { index } else { self.first_that_can(index, stage).unwrap_or(index) };
         self.arrive(index, stage)
     }
 
     /// What this machine cannot do of the lab is told before the learner looks for the fault in what they typed.
-    fn warn(&self, lab: &Lab, stage: &mut Stage<'_>) {
-        let mut lacks = false;
-        for need in &lab.needs {
-            stage.quiet().working(Work::Trying(need.name().to_owned()));
-            let Err(trouble) = stage.world.can(*need) else { continue };
-            if trouble.exit == Exit::Interrupted {
+    fn warn(&mut self, lab: &Lab, stage: &mut Stage<'_>) {
+        let (lacks, missing) = match lacks(lab, stage) {
+            Ok(found) => found,
+            Err(_) => {
                 stage.note("interrupted: what this machine lacks for the lab was not tried to the end");
                 return;
             }
+        };
+        if missing.is_empty() {
+            return;
+        }
+        for trouble in missing {
             stage.tell(Event::Trouble(trouble));
-            lacks = true;
         }
-        if lacks {
-            stage.note(
-                "you can go on: the steps that need this will not be done on this machine, the others will",
-            );
+        let can = lacks.iter().filter(|lacking| lacking.is_none()).count();
+        stage.note(match can {
+            0 => {
+                "you can look at the steps all the same: none of them will be done on this machine".to_owned()
+            }
+            _ => format!(
+                "{can} of the {} steps can be done on this machine; `next` goes over the others",
+                lacks.len()
+            ),
+        });
+        // Where nothing can be done there is nothing to go over to.
+        if let Some(at) = self.at.as_mut().filter(|_| can > 0) {
+            at.lacks = lacks;
         }
+    }
+
+    /// The first step from here on that this machine can do. Those before it are told as left out.
+    pub(super) fn first_that_can(&self, from: usize, stage: &mut Stage<'_>) -> Option<usize> {
+        let at = self.at.as_ref()?;
+        let position = |index| Position::of(&at.lab, at.number, index);
+        let mut index = from;
+        while let Some(trouble) = at.lacking(index) {
+            let same = (index..at.lab.steps.len()).take_while(|index| at.lacking(*index) == Some(trouble));
+            let steps: Vec<Position> = same.map(position).collect();
+            index += steps.len();
+            stage.tell(Event::StepsSkipped { steps, trouble: trouble.clone() });
+        }
+        (index < at.lab.steps.len()).then_some(index)
     }
 
     /// The lab that was promised begins.
@@ -82,7 +109,7 @@ impl Walk {
             minutes: lab.minutes,
             steps: lab.steps.len(),
         });
-        self.at = Some(InLab { lab, number, index: 0, visit, host_then, apart: false });
+        self.at = Some(InLab { lab, number, index: 0, visit, lacks: Vec::new(), host_then, apart: false });
         Ok(())
     }
 
@@ -98,7 +125,7 @@ impl Walk {
             }
             self.at = at;
         } else {
-            self.rebuild(&lab, index, stage);
+            self.rebuild(index, stage);
         }
         self.enter(index, stage);
         Ok(())
@@ -148,11 +175,12 @@ impl Walk {
     }
 
     /// The state in which a step finds the machine, made by the tested solutions of the steps before it.
-    fn rebuild(&mut self, lab: &Rc<Lab>, index: usize, stage: &mut Stage<'_>) {
+    fn rebuild(&mut self, index: usize, stage: &mut Stage<'_>) {
+        let Some(at) = &self.at else { return };
         let mut stage = stage.quiet();
-        let lines = || lab.start.iter().chain(lab.steps[..index].iter().flat_map(|step| &step.try_lines));
-        let of = lines().count();
-        for (at, line) in lines().enumerate() {
+        let lines: Vec<LabLine> = at.lines_before(index).cloned().collect();
+        let of = lines.len();
+        for (at, line) in lines.iter().enumerate() {
             stage.working(Work::Rebuilding(at + 1, of, line.text.clone()));
             // The table changes nothing that stays.
             if !matches!(line.line, Line::Ablate) {
@@ -216,8 +244,9 @@ impl Walk {
             );
             return Ok(());
         }
-        match (last, done) {
-            (true, _) => {
+        let to = if last { None } else { self.first_that_can(index + 1, stage) };
+        match (to, done) {
+            (None, _) => {
                 self.finish_lab(stage);
                 if self.ahead.is_none() {
                     stage.note(
@@ -226,12 +255,12 @@ impl Walk {
                 }
                 Ok(())
             }
-            (false, true) => {
-                self.enter(index + 1, stage);
+            (Some(to), true) => {
+                self.enter(to, stage);
                 self.say_if_apart(stage);
                 Ok(())
             }
-            (false, false) => self.jump(index + 1, stage),
+            (Some(to), false) => self.jump(to, stage),
         }
     }
 
@@ -239,17 +268,10 @@ impl Walk {
     /// does not, they should know why. Said once.
     fn say_if_apart(&mut self, stage: &mut Stage<'_>) {
         let Some(at) = &self.at else { return };
-        let lines =
-            at.lab.start.iter().chain(at.lab.steps[..at.index].iter().flat_map(|step| &step.try_lines));
         let mut own = Recipe::default();
-        for line in lines {
+        for line in at.lines_before(at.index) {
             // What the lab itself could not add or drop is not there.
-            let _ = match &line.line {
-                Line::Add(ingredient) => own.add(ingredient.clone()),
-                Line::Drop(what) => own.drop(what).map(drop),
-                Line::Image(Act::Unpack) => own.add(Ingredient::Rootfs(Tools::Image)),
-                _ => Ok(()),
-            };
+            let _ = own.follow(&line.line);
         }
         let (own, mine) = (own.summary(), self.prompt());
         let apart = own != mine;
@@ -339,6 +361,28 @@ impl Walk {
         }
         Ok(())
     }
+}
+
+/// Of each step why this machine cannot do it, and every need that it lacks for the lab, once.
+pub(super) type Lacks = (Vec<Option<Trouble>>, Vec<Trouble>);
+
+/// Tries what a lab needs.
+///
+/// # Errors
+/// The learner has interrupted it: then nothing is known.
+pub(super) fn lacks(lab: &Lab, stage: &mut Stage<'_>) -> Result<Lacks> {
+    let mut found: BTreeMap<Need, Trouble> = BTreeMap::new();
+    for need in lab.all_needs() {
+        stage.quiet().working(Work::Trying(need.name().to_owned()));
+        match stage.world.can(need) {
+            Err(trouble) if trouble.exit == Exit::Interrupted => return Err(trouble),
+            Err(trouble) => drop(found.insert(need, trouble)),
+            Ok(()) => {}
+        }
+    }
+    let of = |index| lab.needs_of_step(index).iter().find_map(|need| found.get(need)).cloned();
+    let steps = (0..lab.steps.len()).map(of).collect();
+    Ok((steps, found.into_values().collect()))
 }
 
 /// A word that needs a lab, where there is none.

@@ -5,6 +5,7 @@ use std::rc::Rc;
 use crate::error::{Exit, Result, Trouble};
 use crate::lab::file::Lab;
 use crate::session::event::Event;
+use crate::session::moves::lacks;
 use crate::session::shelf::{address, step_index};
 use crate::session::stage::Stage;
 use crate::session::walk::Walk;
@@ -17,7 +18,9 @@ pub struct Summary {
     pub passed: usize,
     /// Steps with a check that failed.
     pub failed: usize,
-    /// Why the lab was left out, if it was.
+    /// Steps that were left out, because this machine cannot.
+    pub left_out: usize,
+    /// Why the lab was left out, if it was: this machine can do none of its steps.
     pub skipped: Option<Trouble>,
     /// Whether the learner interrupted it.
     pub interrupted: bool,
@@ -39,21 +42,26 @@ impl Walk {
         let lab = Rc::new(self.shelf.lab(lab)?);
         let first = step.map_or(Ok(0), |step| step_index(&lab, step))?;
         self.interrupted = false;
-        if let Some(trouble) = skipped(&lab, stage) {
-            let interrupted = trouble.exit == Exit::Interrupted;
-            return Ok(Summary {
-                skipped: Some(trouble).filter(|_| !interrupted),
-                interrupted,
-                ..Summary::default()
-            });
-        }
+        let lacks = match found(&lab, first, stage) {
+            Ok(lacks) => lacks,
+            Err(trouble) => {
+                let interrupted = trouble.exit == Exit::Interrupted;
+                let skipped = Some(trouble).filter(|_| !interrupted);
+                return Ok(Summary { skipped, interrupted, ..Summary::default() });
+            }
+        };
         let mut summary = Summary::default();
         self.open(Rc::clone(&lab), stage)?;
-        for index in first..lab.steps.len() {
-            if index == first {
-                self.arrive(index, stage)?;
-            } else {
+        if let Some(at) = &mut self.at {
+            at.lacks.clone_from(&lacks);
+        }
+        summary.left_out = lacks.iter().skip(first).flatten().count();
+        let (mut next, mut arrived) = (self.first_that_can(first, stage), false);
+        while let Some(index) = next {
+            if std::mem::replace(&mut arrived, true) {
                 self.enter(index, stage);
+            } else {
+                self.arrive(index, stage)?;
             }
             if self.replay_step(stage)? {
                 summary.passed += 1;
@@ -64,6 +72,7 @@ impl Walk {
                 summary.interrupted = true;
                 break;
             }
+            next = self.first_that_can(index + 1, stage);
         }
         self.finish_lab(stage);
         // What comes next is for a learner, not for a replay.
@@ -71,7 +80,7 @@ impl Walk {
         Ok(summary)
     }
 
-    /// What the machine lacks for a lab, told as a lab that is left out.
+    /// What the machine lacks for all of a lab, told as a lab that is left out.
     ///
     /// # Errors
     /// There is no such lab, or its file is wrong.
@@ -82,7 +91,7 @@ impl Walk {
         tell: &mut dyn FnMut(Event),
     ) -> Result<Option<Trouble>> {
         let lab = self.shelf.lab(address(at).0)?;
-        Ok(skipped(&lab, &mut Stage::new(world, tell)))
+        Ok(found(&lab, 0, &mut Stage::new(world, tell)).err())
     }
 
     /// Runs the solution of the step on the page and judges it. A line that could not be carried out is a failure,
@@ -112,12 +121,16 @@ impl Walk {
     }
 }
 
-fn skipped(lab: &Lab, stage: &mut Stage<'_>) -> Option<Trouble> {
-    let trouble = lab.needs.iter().find_map(|need| stage.world.can(*need).err())?;
-    // What was interrupted says nothing about the machine.
-    if trouble.exit == Exit::Interrupted {
-        return Some(trouble);
-    }
+/// Of each step why this machine cannot do it.
+///
+/// # Errors
+/// It can do none from this one on, told as a lab that is left out; or the learner has interrupted it.
+fn found(lab: &Lab, from: usize, stage: &mut Stage<'_>) -> Result<Vec<Option<Trouble>>> {
+    let (lacks, _) = lacks(lab, stage)?;
+    let first = lacks.get(from).cloned().flatten();
+    let Some(trouble) = first.filter(|_| lacks.iter().skip(from).all(Option::is_some)) else {
+        return Ok(lacks);
+    };
     stage.tell(Event::LabSkipped { lab: lab.id.clone(), title: lab.title.clone(), trouble: trouble.clone() });
-    Some(trouble)
+    Err(trouble)
 }

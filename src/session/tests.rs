@@ -2,6 +2,7 @@
 
 mod lines;
 mod moves;
+mod parts;
 mod progress;
 mod replay;
 mod words;

@@ -7,7 +7,7 @@ use std::rc::Rc;
 
 use crate::error::{Result, Trouble};
 use crate::lab::check::{Evidence, Verdict};
-use crate::lab::file::{Lab, Step};
+use crate::lab::file::{Lab, LabLine, Step};
 use crate::recipe::compose::Recipe;
 use crate::recipe::line::{Line, LineError, Word};
 use crate::recipe::outcome::{End, HostState, Outcome};
@@ -63,6 +63,8 @@ pub(super) struct InLab {
     /// The step, from 0.
     pub(super) index: usize,
     pub(super) visit: Visit,
+    /// Of each step, why this machine cannot do it, where that was found out.
+    pub(super) lacks: Vec<Option<Trouble>>,
     /// The host before the lab's `start` lines.
     pub(super) host_then: HostState,
     /// Whether the learner's recipe is another than the lab's own, and that was said.
@@ -72,6 +74,18 @@ pub(super) struct InLab {
 impl InLab {
     pub(super) fn step(&self) -> &Step {
         &self.lab.steps[self.index]
+    }
+
+    /// Why this machine cannot do a step.
+    pub(super) fn lacking(&self, index: usize) -> Option<&Trouble> {
+        self.lacks.get(index).and_then(Option::as_ref)
+    }
+
+    /// The lines that come before a step: those of `start`, and the solutions of the steps that this machine can do.
+    pub(super) fn lines_before(&self, index: usize) -> impl Iterator<Item = &LabLine> {
+        let steps = self.lab.steps.iter().enumerate().take(index);
+        let can = steps.filter(|(index, _)| self.lacking(*index).is_none());
+        self.lab.start.iter().chain(can.flat_map(|(_, step)| &step.try_lines))
     }
 }
 

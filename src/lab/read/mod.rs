@@ -28,8 +28,10 @@ use crate::recipe::line::Line;
 /// The keys of a lab.
 pub const LAB_KEYS: &[&str] = &["format", "id", "title", "minutes", "book", "needs", "start", "step"];
 /// The keys of a `[[step]]`.
-pub const STEP_KEYS: &[&str] =
-    &["id", "title", "say", "predict", "try", "probe", "check", "hints", "why", "type", "notes", "ablation"];
+pub const STEP_KEYS: &[&str] = &[
+    "id", "title", "say", "predict", "try", "probe", "check", "needs", "hints", "why", "type", "notes",
+    "ablation",
+];
 /// The keys of a `[step.predict]`.
 pub const PREDICT_KEYS: &[&str] = &["ask", "choices", "answer", "measure"];
 /// The keys of a `[step.ablation]`.
@@ -198,6 +200,7 @@ fn read_step(fields: &Fields<'_>, findings: &mut Findings<'_>) -> Step {
         say: fields.required("say", "what this is and why, in Markdown", findings),
         try_lines: read_lines(fields, "try", Use::Act, findings),
         probe: read_probe(fields, findings),
+        needs: fields.get("needs").map(|_| read_needs(fields, findings)),
         hints: read_hints(fields, findings),
         why: text("why", findings),
         type_line: text("type", findings),
