@@ -6,11 +6,11 @@
 mod support;
 
 use std::io::Write;
-use std::os::unix::fs::chown;
+use std::os::unix::fs::{MetadataExt, chown};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use support::{alone, fed, has, marked_by, others, rlab, status, stderr, stdout, wait_for};
+use support::{alone, fed, has, is_root, marked_by, others, rlab, skip, status, stderr, stdout, wait_for};
 
 /// Forks itself anew for ever.
 const BOMB: &str = "b() { while :; do b & done; }; b 2> /dev/null & exec sleep 1000";
@@ -106,6 +106,41 @@ fn a_one_shot_container_is_capped_too() {
     assert_eq!(stdout(&output), "unlimited\n", "what it writes is the caller's own");
 }
 
+/// The first PID namespace of a machine, from which all processes of a user can be seen.
+fn sees_all_processes() -> bool {
+    std::fs::metadata("/proc/self/ns/pid").unwrap().ino() == 0xEFFF_FFFC
+}
+
+/// Not in a world of its own: a plain program of a user counts with all that the user has.
+#[test]
+fn without_root_a_plain_program_counts_with_the_rest_of_the_users() {
+    if !is_root() || !has("setpriv") {
+        return;
+    }
+    if !sees_all_processes() {
+        skip("in an inner PID namespace nobody can tell how many processes a user has");
+        return;
+    }
+    let home = tempfile::tempdir().unwrap();
+    chown(home.path(), Some(65532), Some(65532)).unwrap();
+    let program = home.path().join("rlab");
+    std::fs::copy(env!("CARGO_BIN_EXE_rlab"), &program).unwrap();
+    let exec = |count: u32| -> Output {
+        let many = format!("i=0; while [ $i -lt {count} ]; do sleep 9 & i=$((i+1)); done; echo all");
+        Command::new("setpriv")
+            .args(["--reuid=65532", "--regid=65532", "--clear-groups"])
+            .arg(&program)
+            .args(["exec", "--", "sh", "-c", &many])
+            .env("HOME", home.path())
+            .env("TMPDIR", home.path())
+            .current_dir("/")
+            .output()
+            .unwrap()
+    };
+    assert_eq!(stdout(&exec(400)), "all\n", "{}", stderr(&exec(400)));
+    assert_eq!(stdout(&exec(600)), "");
+}
+
 #[test]
 fn without_root_the_user_namespace_counts() {
     if !alone("without_root_the_user_namespace_counts") || !has("setpriv") {
@@ -166,6 +201,45 @@ fn what_fills_the_disk_is_ended() {
         let used = (used.blocks() - used.blocks_free()) * used.fragment_size();
         assert!(used < 64 << 20, "{used} bytes are still there after {fill}");
     }
+}
+
+#[test]
+fn a_container_that_stays_fills_no_disk_while_nobody_types() {
+    if !alone("a_container_that_stays_fills_no_disk_while_nobody_types") {
+        return;
+    }
+    let home = tempfile::tempdir().unwrap();
+    let disk = Command::new("mount")
+        .args(["-t", "tmpfs", "-o", "size=4g", "disk"])
+        .arg(home.path())
+        .status()
+        .unwrap();
+    assert!(disk.success());
+    let used = || {
+        let now = nix::sys::statvfs::statvfs(home.path()).unwrap();
+        (now.blocks() - now.blocks_free()) * now.fragment_size()
+    };
+    let mut child = rlab(home.path())
+        .env("TMPDIR", home.path())
+        .args(["run", "--format", "json", "--script", "-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut input = child.stdin.take().unwrap();
+    let fill =
+        "sh -c 'i=0; while :; do head -c 100000000 /dev/zero > /file$i; sleep 0.2; i=$((i+1)); done' &\n";
+    input.write_all(format!("{CONTAINER}{fill}").as_bytes()).unwrap();
+    wait_for("a full disk", || used() > 900 << 20);
+    wait_for("its end", || marked_by(child.id()).is_empty() || used() > 2 << 30);
+    // 1 GiB, and what is written before somebody looks again.
+    assert!(used() < 2 << 30, "{} bytes", used());
+    input.write_all(b"kill 1\n").unwrap();
+    drop(input);
+    let output = child.wait_with_output().unwrap();
+    assert!(stdout(&output).contains("\"space\": {"), "{}", stdout(&output));
+    assert!(used() < 64 << 20, "{} bytes are still there", used());
 }
 
 #[test]

@@ -366,7 +366,10 @@ fn pidfd_open(pid: i32) -> nix::Result<OwnedFd> {
 }
 
 /// pidfd_send_signal(2).
-fn signal_to(pidfd: BorrowedFd<'_>, signal: i32) -> nix::Result<()> {
+///
+/// # Errors
+/// ESRCH when the process has ended, EPERM when it may not be signalled.
+pub fn signal_to(pidfd: BorrowedFd<'_>, signal: i32) -> nix::Result<()> {
     // SAFETY: a descriptor that is open, a number, a null siginfo and no flags; no memory is handed over.
     let answer = unsafe {
         libc::syscall(

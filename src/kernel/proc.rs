@@ -183,6 +183,20 @@ pub fn stat(pid: i32) -> Option<Stat> {
     Some(Stat { state, parent, start })
 }
 
+/// How many tasks (threads) a user has, as `RLIMIT_NPROC` counts them: by the real user id. `None` where not all processes
+/// can be seen from here: in an inner PID namespace, or where /proc hides those of others.
+pub fn tasks_of(user: u32) -> Option<u64> {
+    if namespace(0, "pid") != Some(FIRST_PID_NAMESPACE) || stat(1).is_none() {
+        return None;
+    }
+    let of = |pid: i32| {
+        let status = read(&file(pid, "status")).ok()?;
+        let real = field_of(&status, "Uid")?.split(' ').next()?.parse::<u32>().ok()?;
+        (real == user).then(|| field_of(&status, "Threads")?.parse::<u64>().ok()).flatten()
+    };
+    Some(all().into_iter().filter_map(of).sum())
+}
+
 /// PIDs of all processes, as this process sees them.
 pub fn all() -> Vec<i32> {
     listed(Path::new("/proc")).unwrap_or_default()

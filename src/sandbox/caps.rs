@@ -4,9 +4,9 @@
 //!
 //! | what | bound by |
 //! |---|---|
-//! | processes at once | `pids.max` of a group of rlab's own; without one, in a user namespace, `RLIMIT_NPROC` |
+//! | processes at once | `pids.max` of a group of rlab's own; without one `RLIMIT_NPROC`, which root outside of a user namespace is not bound by |
 //! | bytes of a file | `RLIMIT_FSIZE` |
-//! | bytes and files of the session's directory | looked at while a line runs |
+//! | bytes and files of the session's directory | looked at while a line runs or a container stays |
 //! | time of a line | a deadline; a shell and what stays in the background have none |
 //! | a dump of the core | none is written |
 
@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use crate::kernel::call::Syscall;
-use crate::kernel::{cgroup, tree};
+use crate::kernel::{cgroup, proc, tree};
 use crate::recipe::ingredient::{Namespace, Resource};
 use crate::recipe::machine::{CgroupVersion, Controller, Machine};
 use crate::recipe::outcome::{Capped, End};
@@ -35,8 +35,8 @@ const BYTES: u64 = 1 << 30;
 const FILES: u64 = 100_000;
 /// How long a line may take where nobody said otherwise.
 pub const TIME: Duration = Duration::from_secs(600);
-/// How often the disk is looked at while a line runs.
-const PACE: Duration = Duration::from_millis(500);
+/// How often the disk is looked at while a line runs, or a container stays.
+pub(super) const PACE: Duration = Duration::from_millis(500);
 
 /// The caps of one session.
 #[derive(Debug)]
@@ -95,12 +95,9 @@ impl Caps {
                 bound.counter = Some((path.clone(), cgroup::refused_forks(&path)));
                 bound.join = join;
             }
-            None if plan.clone.namespaces.contains(&Namespace::User)
-                && counts_by_namespace(&machine.kernel) =>
-            {
-                bound.limits.push(limit(libc::RLIMIT_NPROC, PROCESSES));
+            None => {
+                bound.limits.extend(own_processes(plan, machine).map(|most| limit(libc::RLIMIT_NPROC, most)))
             }
-            None => {}
         }
         bound
     }
@@ -140,9 +137,28 @@ impl Caps {
     }
 }
 
+impl LineWatch {
+    /// Watches the disk alone, for as long as something stays.
+    pub(super) fn of_disk(directory: &Path) -> Self {
+        Self { until: None, disk: Some(Disk::new(directory)), next: Instant::now() }
+    }
+}
+
 /// Both limits, quietly; where the caller's own is lower already, that one stays (EPERM).
 fn limit(resource: libc::__rlimit_resource_t, most: u64) -> Syscall {
     Syscall::limit(resource, most, most).tolerating(libc::EPERM)
+}
+
+/// `RLIMIT_NPROC` of a process of this plan: so many in a user namespace of its own, or so many more than the user has.
+/// `None` where the kernel would not hold root to it, or where it cannot be told how many there are.
+fn own_processes(plan: &Plan, machine: &Machine) -> Option<u64> {
+    if plan.clone.namespaces.contains(&Namespace::User) && counts_by_namespace(&machine.kernel) {
+        return Some(PROCESSES);
+    }
+    if machine.euid == 0 {
+        return None;
+    }
+    Some(proc::tasks_of(nix::unistd::getuid().as_raw())? + PROCESSES)
 }
 
 /// Whether `RLIMIT_NPROC` counts the processes of a user namespace, and not all that the user has (since Linux 5.14).

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::Read;
 use std::os::fd::OwnedFd;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
@@ -12,7 +13,9 @@ use nix::unistd::Pid;
 
 use crate::error::{Result, Trouble};
 use crate::kernel::proc;
-use crate::recipe::outcome::{End, Job, OUTPUT_LIMIT, Paired, Peek, Seen};
+use crate::recipe::outcome::{Capped, End, Job, OUTPUT_LIMIT, Paired, Peek, Seen};
+use crate::sandbox::caps::LineWatch;
+use crate::sandbox::guard::{Guard, Ward};
 use crate::sandbox::launch::Process;
 use crate::sandbox::{capture, observe};
 
@@ -24,6 +27,7 @@ pub struct Running {
     process: Process,
     seen: Seen,
     output: File,
+    guard: Option<Guard>,
 }
 
 /// The containers of a session that stay.
@@ -45,6 +49,8 @@ pub struct Ended {
     pub millis: u64,
     /// What the host saw of it.
     pub seen: Seen,
+    /// The cap for which it was ended.
+    pub capped: Option<Capped>,
 }
 
 /// A pipe for a container's output, with room for all that is kept of it, and the descriptors for the process. Nobody
@@ -65,11 +71,23 @@ pub fn output_pipe() -> Result<(File, [OwnedFd; 3])> {
 }
 
 impl Jobs {
-    /// Takes a started process in, and gives its number.
-    pub fn add(&mut self, command: &str, process: Process, seen: Seen, output: File) -> u32 {
+    /// Takes a started process in, and gives its number. It is looked at what it makes of the disk in this directory.
+    pub fn add(
+        &mut self,
+        command: &str,
+        process: Process,
+        seen: Seen,
+        output: File,
+        directory: Option<&Path>,
+    ) -> u32 {
         // As a shell numbers its jobs: from 1 again once all are gone, so that `kill 1` in a lab always means its own.
         let number = self.running.iter().map(|running| running.number).max().unwrap_or(0) + 1;
-        self.running.push(Running { number, command: command.to_owned(), process, seen, output });
+        let guard = directory.and_then(|directory| {
+            let descriptor = process.descriptor().try_clone_to_owned().ok()?;
+            let ward = Ward { pid: process.pid(), descriptor, is_init: process.is_init };
+            Guard::post(ward, LineWatch::of_disk(directory))
+        });
+        self.running.push(Running { number, command: command.to_owned(), process, seen, output, guard });
         number
     }
 
@@ -213,6 +231,7 @@ impl Running {
             output,
             millis: self.process.millis(),
             seen: self.seen.clone(),
+            capped: self.guard.as_ref().and_then(Guard::met),
         }
     }
 }

@@ -8,6 +8,7 @@
 //!   processes.
 //! - [`collect`]: what a dead owner left is taken away. [`keeper`]: at once. [`sweep`]: ends processes for good.
 //! - [`caps`]: what bounds a container where its recipe does not.
+//! - `guard`: looks at the disk while a container stays and nothing else runs.
 //! - [`rootfs`]: the container's file system: which tools, with which libraries.
 //! - [`standing`]: what stands on the host between two lines: the root directory and the control group.
 //! - [`group`]: the control group.
@@ -36,6 +37,7 @@ pub mod capture;
 pub mod collect;
 pub mod enter;
 pub mod group;
+mod guard;
 mod handing;
 pub mod image;
 pub mod imaging;

@@ -398,7 +398,8 @@ impl Sandbox {
         process.start(calls)?;
         match (process.refused(), seen) {
             (None, Some(seen)) => {
-                let number = self.jobs.add(&command.text, process, seen.clone(), output);
+                let number =
+                    self.jobs.add(&command.text, process, seen.clone(), output, self.standing.work());
                 Ok((End::Running, Some(number), Some(seen)))
             }
             (_, seen) => Ok((process.wait()?, None, seen)),
@@ -437,7 +438,7 @@ impl Sandbox {
             stderr: String::new(),
             truncated: false,
             interrupted: false,
-            capped: Vec::new(),
+            capped: ended.capped.into_iter().collect(),
             seen: Some(ended.seen),
             limits: Vec::new(),
             memory: None,

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use nix::fcntl::{FcntlArg, FdFlag, fcntl};
+
 use crate::support::can_run_labs;
 use crate::support::screen::{CTRL_C, CTRL_D, ENTER, Screen};
 
@@ -55,6 +57,52 @@ fn in_and_out_ten_times_the_terminal_is_the_same() {
         assert_eq!(screen.foreground(), foreground, "round {round}");
         assert!(screen.line("ls /").contains("\n  proc\n"));
     }
+    screen.leave();
+}
+
+/// Where the descriptors of a process lead.
+fn descriptors(pid: i32) -> Vec<(u32, String)> {
+    let entries = std::fs::read_dir(format!("/proc/{pid}/fd")).unwrap().flatten();
+    let told = entries.filter_map(|entry| {
+        let leads = std::fs::read_link(entry.path()).ok()?;
+        Some((entry.file_name().to_str()?.parse().ok()?, leads.display().to_string()))
+    });
+    told.collect()
+}
+
+#[test]
+fn the_shell_holds_its_terminal_and_nothing_else() {
+    if !can_run_labs() {
+        return;
+    }
+    // A descriptor that whoever starts rlab forgot to close.
+    let forgotten = tempfile::tempdir().unwrap();
+    let open = std::fs::File::open(forgotten.path()).unwrap();
+    fcntl(&open, FcntlArg::F_SETFD(FdFlag::empty())).unwrap();
+    let mut screen = ready();
+    drop(open);
+    let leads = forgotten.path().display().to_string();
+    assert!(descriptors(screen.pid() as i32).iter().any(|(_, to)| *to == leads), "rlab has it");
+    // And pipes of rlab's own.
+    screen.line("sleep 1000 &");
+    screen.line("sleep 1000 &");
+    inside(&mut screen, "shell");
+    let found = descriptors(shell_of(&screen));
+    let terminal = found.iter().find(|(fd, _)| *fd == 0).map(|(_, to)| to.clone()).unwrap();
+    assert!(terminal.contains("pts"), "{found:?}");
+    for fd in [0, 1, 2] {
+        assert!(found.contains(&(fd, terminal.clone())), "{found:?}");
+    }
+    // The shell itself has the terminal open once more, to control its jobs.
+    let others = found.iter().filter(|(_, to)| *to != terminal && to != "/dev/tty");
+    assert_eq!(others.collect::<Vec<_>>(), Vec::<&(u32, String)>::new());
+    // What is started from it lists its own: the fourth is the directory that is read.
+    let told =
+        inside(&mut screen, "/bin/busybox sh -c 'for fd in /proc/self/fd/*; do echo fd=${fd##*/}; done'");
+    let listed: Vec<&str> = told.lines().filter(|line| line.starts_with("fd=")).collect();
+    assert!(listed.starts_with(&["fd=0", "fd=1", "fd=2"]) && listed.len() <= 4, "{told}");
+    screen.press(CTRL_D);
+    screen.prompt();
     screen.leave();
 }
 

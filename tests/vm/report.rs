@@ -105,8 +105,12 @@ fn labs(report: &Value) -> String {
             steps.len()
         ));
         text.push_str(&why(lab));
+        let mut last = String::new();
         for step in steps.into_iter().filter(|step| step["verdict"] != "pass") {
-            text.push_str(&format!("  {} {}\n{}", word(&step["id"]), word(&step["verdict"]), why(step)));
+            let why = why(step);
+            let told = if why == last && !why.is_empty() { "  as before\n" } else { why.as_str() };
+            text.push_str(&format!("  {} {}\n{told}", word(&step["id"]), word(&step["verdict"])));
+            last = why;
             for line in items(&step["lines"]).filter(|line| line["trouble"].is_object()) {
                 text.push_str(&format!("    {}: {}\n", word(&line["line"]), line["trouble"]));
             }
