@@ -1,6 +1,6 @@
 //! The plan of the classic way out of a chroot, on a stage that stands for the host. Source: chroot(2), NOTES.
 
-use super::{Op, Plan, RootPlace};
+use super::{At, Op, Plan, RootPlace};
 use crate::error::{Result, Trouble};
 use crate::recipe::compose::{Recipe, RootChange};
 use crate::recipe::ingredient::Namespace;
@@ -40,8 +40,27 @@ impl Plan {
         }
         let changes = |op: &Op| matches!(op, Op::Chroot | Op::PivotRoot);
         let at = plan.child.iter().position(changes).unwrap_or(plan.child.len());
-        plan.child.insert(at, Op::Stage);
+        // In a user namespace a new proc may be mounted only while one can be seen, and the stage hides the host's.
+        let hidden = |op: &Op| plan.clone.namespaces.contains(&Namespace::User) && is_new_proc(op);
+        let (first, after): (Vec<Op>, Vec<Op>) = plan.child.split_off(at).into_iter().partition(hidden);
+        plan.child.extend(first.into_iter().map(from_outside));
+        plan.child.push(Op::Stage);
+        plan.child.extend(after);
         plan.child.insert(plan.child.len().saturating_sub(1), Op::ClimbOut);
         Ok(plan)
+    }
+}
+
+fn is_new_proc(op: &Op) -> bool {
+    matches!(op, Op::Mount { fstype: Some(fstype), target: At::Inside(_), .. } if fstype == "proc")
+}
+
+/// The same mount before the root has changed.
+fn from_outside(op: Op) -> Op {
+    match op {
+        Op::Mount { source, target: At::Inside(path), fstype, flags, data } => {
+            Op::Mount { source, target: At::Root(path), fstype, flags, data }
+        }
+        other => other,
     }
 }
