@@ -143,9 +143,8 @@ fn the_button_copies_the_line() {
 const TOO_WIDE: &str = "(() => {
     const wide = [];
     const scrolls = (element) => {
-        for (let above = element.parentElement; above; above = above.parentElement) {
-            if (above.tagName !== 'HTML' && above.tagName !== 'BODY'
-                && ['auto', 'scroll', 'hidden'].includes(getComputedStyle(above).overflowX)) { return true; }
+        for (let above = element.parentElement; above && above.tagName !== 'MAIN'; above = above.parentElement) {
+            if (['auto', 'scroll', 'hidden'].includes(getComputedStyle(above).overflowX)) { return true; }
         }
         return false;
     };
@@ -155,7 +154,9 @@ const TOO_WIDE: &str = "(() => {
             wide.push(`${element.tagName}.${element.getAttribute('class')}: ${Math.round(box.right)}: ${element.textContent.slice(0, 60)}`);
         }
     }
-    if (document.documentElement.scrollWidth > innerWidth) { wide.push(`the page: ${document.documentElement.scrollWidth}`); }
+    for (const around of document.querySelectorAll('html, body, .page-wrapper, .page, .content')) {
+        if (around.scrollWidth > innerWidth) { wide.push(`${around.tagName}.${around.className}: ${around.scrollWidth}`); }
+    }
     return wide;
 })()";
 
