@@ -3,6 +3,8 @@
 //!
 //! The same binary is also two of the peers: the minimal launcher (`minimal`) and a bare line editor (`bare-repl`).
 
+#[cfg(feature = "book")]
+mod book;
 mod glass;
 mod images;
 mod minimal;
@@ -24,7 +26,7 @@ const PAIRS: usize = 40;
 /// Pairs that are run first and thrown away: files get into the page cache.
 const WARM_UP: usize = 3;
 /// The parts that can be measured alone.
-const PARTS: [&str; 4] = ["launch", "image", "glass", "prompt"];
+const PARTS: [&str; 5] = ["launch", "image", "glass", "prompt", "book"];
 /// Pairs of the comparison of prompts.
 const PROMPTS: usize = 20;
 
@@ -51,6 +53,10 @@ fn main() -> Result<()> {
             }
             if all || named("prompt") {
                 prompts(&mut out)?;
+            }
+            #[cfg(feature = "book")]
+            if all || named("book") {
+                book::compare(&mut out)?;
             }
             Ok(())
         }

@@ -13,7 +13,7 @@ use crate::session::shelf::Shelf as _;
 use crate::session::walk::Walk;
 use crate::session::world::World as _;
 
-/// A run of the lab on this machine; none where the machine cannot run it.
+/// A run of the lab on this machine; none where the machine cannot run all of it.
 ///
 /// # Errors
 /// The lab is not there or cannot be read, or a check of its failed.
@@ -33,7 +33,7 @@ pub fn record(lab: &str, global: &Global) -> Result<Option<Recording>> {
         let failed = Trouble::usage(format!("a check of `{lab}` failed on this machine"));
         return Err(failed.hint(format!("`rlab run {lab}` tells which")));
     }
-    Ok(summary.skipped.is_none().then(|| recorder.end()))
+    Ok((summary.skipped.is_none() && summary.left_out == 0).then(|| recorder.end()))
 }
 
 /// Writes a file for each of these labs, or for all of them.
@@ -45,7 +45,7 @@ pub fn write(dir: &Path, labs: &[String], global: &Global, terminal: &mut Termin
     let all: Vec<String> = course.entries().iter().map(|entry| entry.id().to_owned()).collect();
     for lab in if labs.is_empty() { &all } else { labs } {
         let recording = record(lab, global)?.ok_or_else(|| {
-            Trouble::cannot(format!("this machine cannot run `{lab}`"))
+            Trouble::cannot(format!("this machine cannot run all of `{lab}`"))
                 .hint(format!("`rlab run {lab}` tells why"))
         })?;
         let path = dir.join(format!("{lab}@{}.json", recording.cgroups));

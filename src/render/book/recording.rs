@@ -229,7 +229,8 @@ const fn kind(event: &Event) -> Option<Kind> {
         Event::LabBegins { .. }
         | Event::StepDone { .. }
         | Event::LabDone { .. }
-        | Event::LabSkipped { .. } => None,
+        | Event::LabSkipped { .. }
+        | Event::StepsSkipped { .. } => None,
         _ => Some(Kind::Did),
     }
 }
