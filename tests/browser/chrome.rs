@@ -61,6 +61,12 @@ impl Browser {
         self.call("Emulation.setEmulatedMedia", media);
     }
 
+    /// As a printer sees it, or as a screen does.
+    pub(crate) fn print_media(&mut self, print: bool) {
+        let media = if print { "print" } else { "screen" };
+        self.call("Emulation.setEmulatedMedia", json!({"media": media}));
+    }
+
     /// Loads a page and waits until all of it is there.
     pub(crate) fn open(&mut self, address: &str) {
         self.call("Page.navigate", json!({"url": "about:blank"}));

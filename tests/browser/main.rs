@@ -197,6 +197,23 @@ fn a_telephone_shows_a_transcript_without_scrolling() {
 }
 
 #[test]
+fn a_printer_gets_all_of_it_unfolded_and_without_buttons() {
+    let Some(book) = book() else { return };
+    let mut browser = Browser::start();
+    browser.open(&address(&book.path().join("pid-namespace.html")));
+    let state = "(() => { dispatchEvent(new Event('beforeprint'));
+        const open = [...document.querySelectorAll('main details')].every(one => one.open);
+        const shown = (what) => [...document.querySelectorAll(what)].some(one => one.offsetWidth > 0);
+        const state = [open, shown('.rlab-wide'), shown('.rlab-narrow'), shown('.rlab-copy')];
+        dispatchEvent(new Event('afterprint'));
+        return [state, document.querySelectorAll('main details[open]').length]; })()";
+    browser.print_media(true);
+    assert_eq!(browser.eval(state), json!([[true, true, false, false], 0]));
+    browser.print_media(false);
+    assert_eq!(browser.eval(state), json!([[true, true, false, true], 0]));
+}
+
+#[test]
 fn axe_finds_no_serious_violation() {
     let Some(axe) = std::env::var_os("RLAB_AXE") else {
         // It comes from npm, which not every machine has; CI says where it lies.

@@ -21,6 +21,7 @@ mod interrupts;
 mod looks;
 mod page;
 mod pictures;
+mod readme;
 mod resize;
 mod restart;
 mod shell;
