@@ -59,7 +59,12 @@ fn asked_for(lines: &[LabLine]) -> impl Iterator<Item = Need> {
 
 /// What a line asks of the machine.
 pub fn needs_of_line(line: &Line) -> Vec<Need> {
-    if let Line::Add(ingredient) = line { needs_of(ingredient) } else { Vec::new() }
+    match line {
+        Line::Add(ingredient) => needs_of(ingredient),
+        // Its stage is a root that is moved to.
+        Line::Escape(_) => vec![Need::MountNamespace, Need::PivotRoot],
+        _ => Vec::new(),
+    }
 }
 
 fn needs_of(ingredient: &Ingredient) -> Vec<Need> {
@@ -126,6 +131,12 @@ mod tests {
     #[test]
     fn a_step_may_say_that_it_needs_less() {
         assert_eq!(needs("container", "device"), ["chroot", "proc", "bind-mount"]);
+    }
+
+    #[test]
+    fn an_escape_needs_its_stage() {
+        assert!(!needs("jailbreak", "jail").contains(&"pivot-root"));
+        assert!(needs("jailbreak", "climb").contains(&"pivot-root"));
     }
 
     #[test]

@@ -12,7 +12,43 @@ use crate::report::{items, word};
 pub(crate) fn labs(told: &Told) -> Vec<(String, String)> {
     let report = told.json("run");
     let ran = items(&report["labs"]).filter(|lab| lab["verdict"] == "pass" || lab["verdict"] == "fail");
-    ran.map(|lab| (word(&lab["id"]).to_owned(), text(lab))).collect()
+    ran.map(|lab| (word(&lab["id"]).to_owned(), of_its_own(&text(lab)))).collect()
+}
+
+/// The same with names that depend on nothing outside of the lab: processes are numbered as they come, since another
+/// machine may have done less before; what BusyBox is there is in the digest of a layer.
+fn of_its_own(text: &str) -> String {
+    const PID: &str = "<pid-";
+    let mut known: Vec<&str> = Vec::new();
+    let mut parts = text.split(PID);
+    let mut numbered = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let (number, rest) = part.split_once('>').unwrap();
+        let at = known.iter().position(|name| *name == number).unwrap_or_else(|| {
+            known.push(number);
+            known.len() - 1
+        });
+        numbered.push_str(&format!("{PID}{}>{rest}", at + 1));
+    }
+    without_digests(&numbered)
+}
+
+/// Long rows of hexadecimal digits by one name.
+fn without_digests(text: &str) -> String {
+    const DIGEST: usize = 32;
+    let is_digit = |c: char| c.is_ascii_digit() || ('a'..='f').contains(&c);
+    let (mut out, mut row) = (String::new(), String::new());
+    for c in text.chars().chain(['\0']) {
+        if is_digit(c) {
+            row.push(c);
+            continue;
+        }
+        out.push_str(if row.len() < DIGEST { &row } else { "<digest>" });
+        row.clear();
+        out.push(c);
+    }
+    out.pop();
+    out
 }
 
 fn text(lab: &Value) -> String {
