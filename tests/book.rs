@@ -4,8 +4,9 @@
 #![allow(clippy::panic, clippy::unwrap_used, reason = "a helper of a test fails the test")]
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use rlab::lab::course::Course;
 use rlab::lab::file::{Lab, Measure, Need};
 use rlab::lab::lint::{Severity, lint};
 use rlab::lab::read::{ABLATION_KEYS, LAB_KEYS, PREDICT_KEYS, ROW_KEYS, STEP_KEYS, check_keys};
@@ -197,5 +198,26 @@ fn every_word_of_the_grammar_is_on_its_page() {
         let word = usage.split_whitespace().next().unwrap_or_default();
         let told = page.contains(&format!("`{word}`")) || page.contains(&format!("`{word} "));
         assert!(told, "`{usage}`");
+    }
+}
+
+#[test]
+fn every_step_of_every_lab_is_recorded_for_the_book() {
+    let recorded = Path::new(env!("CARGO_MANIFEST_DIR")).join("book/recorded");
+    let files: Vec<_> = std::fs::read_dir(recorded).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let course = Course::built_in();
+    for entry in course.entries() {
+        let lab = course.lab(entry.id()).unwrap();
+        let begins = format!("{}@", lab.id);
+        let of_lab = |path: &&PathBuf| path.file_name().unwrap().to_string_lossy().starts_with(&begins);
+        let hint = format!("hint: cargo run --features book -- mdbook record book/recorded {}", lab.id);
+        let file =
+            files.iter().find(of_lab).unwrap_or_else(|| panic!("`{}` is not recorded\n{hint}", lab.id));
+        let text = std::fs::read_to_string(file).unwrap();
+        let recording: serde_json::Value = serde_json::from_str(&text).unwrap();
+        let steps = recording["steps"].as_array().unwrap();
+        let ids: Vec<&str> = steps.iter().map(|step| step["id"].as_str().unwrap()).collect();
+        let known: Vec<&str> = lab.steps.iter().map(|step| step.id.as_str()).collect();
+        assert_eq!(ids, known, "{}\n{hint}", lab.id);
     }
 }

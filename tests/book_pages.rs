@@ -25,18 +25,23 @@ fn chapter(name: &str, path: &str, content: &str) -> Value {
 
 /// Runs the preprocessor on a book with these pages.
 fn preprocess(chapters: &[Value]) -> Output {
+    preprocess_with(&["mdbook"], "recorded", chapters)
+}
+
+/// The same with other words, and another source of transcripts.
+fn preprocess_with(words: &[&str], transcripts: &str, chapters: &[Value]) -> Output {
     let home = tempfile::tempdir().unwrap();
     let context = json!({
         "root": repository().join("book"),
         "config": {
             "book": {"title": "rlab", "src": "src", "language": "en", "authors": []},
-            "preprocessor": {"rlab": {"transcripts": "recorded"}},
+            "preprocessor": {"rlab": {"transcripts": transcripts}},
         },
         "renderer": "html",
         "mdbook_version": "0.5.4",
     });
     let mut child = rlab(home.path())
-        .arg("mdbook")
+        .args(words)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -122,6 +127,26 @@ fn a_wrong_directive_ends_the_build_with_chapter_line_and_the_nearest_right_one(
         assert!(told.contains(&format!("src/deep/page.md:{line}: ")), "{directive}: {told}");
         assert!(told.contains(hints), "{directive}: {told}");
     }
+}
+
+#[test]
+fn labs_of_ones_own_become_a_book_too() {
+    let labs = tempfile::tempdir().unwrap();
+    let written = support::run(&["new", labs.path().join("mine.toml").to_str().unwrap()]);
+    assert_eq!(status(&written), 0, "{}", stderr(&written));
+    let page = [chapter("All", "all.md", "{{#rlab labs}}\n")];
+    let pages =
+        pages(&preprocess_with(&["--labs", labs.path().to_str().unwrap(), "mdbook"], "recorded", &page));
+    assert_eq!(pages.iter().map(|(path, _)| path.as_str()).collect::<Vec<_>>(), ["all.md", "mine.md"]);
+    assert!(pages[1].1.contains("data-step=\"mine:"), "{}", pages[1].1);
+    assert!(pages[1].1.contains("No run of this step was recorded"), "{}", pages[1].1);
+}
+
+#[test]
+fn a_setting_that_is_none_is_told() {
+    let output = preprocess_with(&["mdbook"], "sometimes", &[chapter("All", "all.md", "{{#rlab labs}}\n")]);
+    assert_eq!((status(&output), stdout(&output)), (2, String::new()));
+    assert!(stderr(&output).contains("`auto`"), "{}", stderr(&output));
 }
 
 #[test]

@@ -3,6 +3,7 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde_json::{Value, json};
 
@@ -17,10 +18,15 @@ pub(crate) struct Browser {
     complaints: Vec<String>,
     /// Its profile; goes with it.
     _home: tempfile::TempDir,
+    _alone: MutexGuard<'static, ()>,
 }
+
+/// One browser at a time: each takes all of a small machine, and a page that is waited for should not wait for others.
+static ALONE: Mutex<()> = Mutex::new(());
 
 impl Browser {
     pub(crate) fn start() -> Self {
+        let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
         let home = tempfile::tempdir().unwrap();
         // The pipe of the protocol is descriptors 3 and 4; a shell can give it these without `unsafe`.
         let mut child = Command::new("sh")
@@ -37,8 +43,16 @@ impl Browser {
             .spawn()
             .unwrap();
         let (to, from) = (child.stdin.take().unwrap(), BufReader::new(child.stdout.take().unwrap()));
-        let mut browser =
-            Self { child, to, from, session: String::new(), last: 0, complaints: Vec::new(), _home: home };
+        let mut browser = Self {
+            child,
+            to,
+            from,
+            session: String::new(),
+            last: 0,
+            complaints: Vec::new(),
+            _home: home,
+            _alone: alone,
+        };
         let target = browser.call("Target.createTarget", json!({"url": "about:blank"}));
         let attached =
             browser.call("Target.attachToTarget", json!({"targetId": target["targetId"], "flatten": true}));
