@@ -77,7 +77,8 @@ fn its_times_are_those_of_the_run() {
             .unwrap_or_else(|| panic!("{text}: {pieces:?}"))
             .0
     };
-    assert!(at("second") - at("first") > 1.9, "{pieces:?}");
+    // On a busy machine the first piece may be read late; without real times there would be nothing in between.
+    assert!(at("second") - at("first") > 1.0, "{pieces:?}");
     assert!(at("second") <= took, "{pieces:?} in {took} s");
 }
 

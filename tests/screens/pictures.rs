@@ -8,7 +8,7 @@ use crate::support::{LABS, can_run_labs, snapshots};
 
 /// Whether the calls are those of the snapshots. The transcripts hold the other generation too, and the rows have no
 /// look of their own there.
-fn can_be_compared() -> bool {
+pub(crate) fn can_be_compared() -> bool {
     can_run_labs() && std::path::Path::new("/sys/fs/cgroup/memory/memory.limit_in_bytes").exists()
 }
 

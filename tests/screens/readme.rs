@@ -1,9 +1,10 @@
 //! The picture in the README: a session at a terminal, masked, as SVG with the terminal's colours. What the picture shows
 //! is what happens now, or the test fails and leaves the new one beside it.
 
+use crate::pictures::can_be_compared;
 use crate::support::picture::{Row, Style};
+use crate::support::repository;
 use crate::support::screen::Screen;
-use crate::support::{can_run_labs, repository};
 
 /// Pixels of a character of the font, and of a row.
 const COLUMN: f64 = 7.85;
@@ -11,7 +12,7 @@ const ROW: usize = 18;
 
 #[test]
 fn the_picture_in_the_readme_is_what_happens_now() {
-    if !can_run_labs() {
+    if !can_be_compared() {
         return;
     }
     let mut screen = Screen::start(80, 24, &["start", "pid-namespace:fresh", "--masked"]);
