@@ -184,7 +184,8 @@ fn an_ordinary_user_has_containers_too() {
     std::os::unix::fs::chown(home.path(), Some(65534), Some(65534)).unwrap();
     // The program may lie where only root can look.
     let program = home.path().join("rlab");
-    std::fs::copy(env!("CARGO_BIN_EXE_rlab"), &program).unwrap();
+    // By a process of its own: while this one writes to it another test may fork, and then it is busy (ETXTBSY).
+    assert!(Command::new("cp").arg(env!("CARGO_BIN_EXE_rlab")).arg(&program).status().unwrap().success());
     let output = Command::new("setpriv")
         .args(["--reuid=65534", "--regid=65534", "--clear-groups"])
         .arg(&program)

@@ -95,7 +95,9 @@ fn call(line: &str) -> Option<Call> {
     let (name, args) = call.trim_end().split_once('(')?;
     // Without CLONE_PIDFD it is no launch of a container: a helper such as `busybox --list`, a shell's own child. But
     // CLONE_PARENT is a child that goes on in the place of another.
-    let launches = args.contains("CLONE_PIDFD") || args.contains("CLONE_PARENT");
+    // A thread is no process.
+    let launches =
+        (args.contains("CLONE_PIDFD") || args.contains("CLONE_PARENT")) && !args.contains("CLONE_THREAD");
     if !NARRATED.contains(&name) || (is_birth(name) && !launches) {
         return None;
     }
