@@ -27,7 +27,8 @@ pub(crate) fn compare(out: &mut impl Write) -> Result<()> {
     let build = |by: &str| {
         let book = concat!(env!("CARGO_MANIFEST_DIR"), "/book");
         let line = format!(
-            "MDBOOK_PREPROCESSOR__RLAB__TRANSCRIPTS=recorded MDBOOK_PREPROCESSOR__RLAB__COMMAND=\"{by}\" mdbook build \
+            "command -v mdbook >/dev/null || {{ echo '`mdbook` is not installed' >&2; exit 127; }}; \
+             MDBOOK_PREPROCESSOR__RLAB__TRANSCRIPTS=recorded MDBOOK_PREPROCESSOR__RLAB__COMMAND=\"{by}\" mdbook build \
              --dest-dir {pages} {book} >/dev/null 2>&1"
         );
         command("/bin/sh", &["-c", &line])
