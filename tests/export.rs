@@ -15,11 +15,11 @@ use rlab::lab::composed::composed;
 use rlab::lab::course::Course;
 use rlab::recipe::compose::{Recipe, RootChange};
 use serde_json::Value;
-use support::peers::{Store, find};
+use support::peers::{Store, copy_program, find};
 use support::{has, is_root, rlab, run, status, stderr, stdout};
 
 /// What is exported: the fullest recipe of every lab, single steps, and the finished container.
-const WHAT: [&str; 10] = [
+const WHAT: [&str; 13] = [
     "chroot",
     "chroot:tools",
     "chroot:chroot",
@@ -29,6 +29,9 @@ const WHAT: [&str; 10] = [
     "container",
     "container:files",
     "container:device",
+    "exec",
+    "image",
+    "jailbreak",
     "full",
 ];
 
@@ -432,8 +435,10 @@ fn a_signal_leaves_nothing_half_written() {
     fs::create_dir(&tools).unwrap();
     // Asked for its names, this BusyBox sends the signal to who asks: in the middle of the work.
     let busybox = tools.join("busybox");
-    fs::write(&busybox, "#!/bin/sh\nkill -\"$SIGNAL\" $PPID\necho sh\n").unwrap();
-    fs::set_permissions(&busybox, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let text = "#!/bin/sh\nkill -\"$SIGNAL\" $PPID\necho sh\n";
+    let write = "printf %s \"$1\" > \"$2\" && chmod 755 \"$2\"";
+    let written = Command::new("sh").args(["-c", write, "sh", text]).arg(&busybox).status().unwrap();
+    assert!(written.success());
     for signal in ["INT", "TERM", "HUP", "QUIT"] {
         for told in ["docker", "oci"] {
             let home = tempfile::tempdir().unwrap();
@@ -457,7 +462,7 @@ fn who_is_not_root_exports_what_runs_without_root() {
     let place = tempfile::tempdir().unwrap();
     std::os::unix::fs::chown(place.path(), Some(USER), Some(USER)).unwrap();
     let at = |name: &str| place.path().join(name).display().to_string();
-    fs::copy(env!("CARGO_BIN_EXE_rlab"), at("rlab")).unwrap();
+    copy_program(&place.path().join("rlab"));
     let user = |words: &[&str]| {
         let id = [format!("--reuid={USER}"), format!("--regid={USER}"), "--clear-groups".to_owned()];
         let mut command = Command::new("setpriv");

@@ -17,7 +17,7 @@ use rlab::recipe::line::{Command as Program, Line};
 use rlab::recipe::plan::{Plan, RootPlace};
 use rlab::sandbox::machine;
 use serde_json::{Value, json};
-use support::peers::{Store, find, lives, seconds};
+use support::peers::{Store, copy_program, find, lives, seconds};
 use support::{has, is_root, rlab, run, status, stderr, stdout};
 
 /// A process that is ended when the test is done with it.
@@ -217,7 +217,8 @@ fn a_sandbox_of_bubblewraps_is_taken_apart() {
     }
     let place = root.path().display().to_string();
     let busybox = Command::new("sh").args(["-c", "command -v busybox"]).output().unwrap();
-    fs::copy(stdout(&busybox).trim(), root.path().join("bin/sleep")).unwrap();
+    let copied = Command::new("cp").arg(stdout(&busybox).trim()).arg(root.path().join("bin/sleep")).status();
+    assert!(copied.unwrap().success());
     let seconds = seconds();
     let mut command = Command::new("bwrap");
     command.args(["--unshare-pid", "--unshare-uts", "--unshare-net", "--hostname", "wrapped"]);
@@ -361,7 +362,7 @@ fn who_may_not_read_all_is_told_what_is_missing() {
     let place = tempfile::tempdir().unwrap();
     fs::set_permissions(place.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
     let program = place.path().join("rlab");
-    fs::copy(env!("CARGO_BIN_EXE_rlab"), &program).unwrap();
+    copy_program(&program);
     let as_user = |words: &[&str]| {
         let mut command = Command::new("setpriv");
         command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]).arg(&program).args(words);

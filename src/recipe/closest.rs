@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::recipe::compose::Recipe;
 use crate::recipe::ingredient::{Amount, Ingredient, Limit, Mount, MountKind, Namespace, Resource, Tools};
 use crate::recipe::line::Line;
-use crate::recipe::process::{Group, MapRow, Mounted, Process, RootKind, Seccomp, names};
+use crate::recipe::process::{CAP, Group, MapRow, Mounted, Process, RootKind, Seccomp, names};
 
 /// What follows the name of the group with which rlab bounds what a recipe does not.
 const CAPS: &str = ".caps";
@@ -134,7 +134,9 @@ impl Closest {
         let mut limits = Vec::new();
         for (resource, group) in process.groups.iter().filter(|(_, group)| group.own) {
             let Some(number) = group.limit.as_ref().and_then(|limit| limit.number) else { continue };
-            if group.path.ends_with(CAPS) {
+            // On v1 the cap has a group of its own, on v2 it is in the recipe's.
+            let capped = *resource == Resource::Pids && number == CAP && group.path.contains("/rlab.");
+            if capped || group.path.ends_with(CAPS) {
                 self.note(format!("{}={number} is a cap of rlab's own, not of a recipe", resource.name()));
                 continue;
             }

@@ -14,6 +14,9 @@ use crate::recipe::outcome::{LimitSeen, NsPair};
 /// and the one that it has no line for.
 pub const KINDS: [&str; 8] = ["mnt", "pid", "uts", "ipc", "net", "user", "cgroup", "time"];
 
+/// How many processes rlab lets a container have where its recipe does not say.
+pub const CAP: u64 = 512;
+
 /// Everything that is known of a process. What could not be read is empty here and stands in `unread`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Process {

@@ -26,7 +26,7 @@ use crate::sandbox::program::Ground;
 use crate::sandbox::{handing, owner};
 
 /// Processes at once.
-pub const PROCESSES: u64 = 512;
+pub const PROCESSES: u64 = crate::recipe::process::CAP;
 /// Bytes of one file.
 const FILE: u64 = 512 << 20;
 /// Bytes of the whole directory of a session.

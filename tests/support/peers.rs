@@ -57,6 +57,13 @@ pub(crate) fn find(words: &[&str]) -> i32 {
     panic!("no process has the words {words:?}");
 }
 
+/// A copy of the program, where another user may run it. Another process writes it: a descriptor of ours could be open in
+/// a child that another test has just forked, and then the program is busy (ETXTBSY).
+pub(crate) fn copy_program(to: &Path) {
+    let copied = Command::new("cp").arg(env!("CARGO_BIN_EXE_rlab")).arg(to).status().unwrap();
+    assert!(copied.success());
+}
+
 /// A number of seconds to sleep that no other process sleeps.
 pub(crate) fn seconds() -> String {
     static NUMBER: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);

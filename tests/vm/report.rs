@@ -38,7 +38,8 @@ pub(crate) fn text(told: &Told) -> String {
         // Without root there is a user namespace in it too.
         let seen = told.file("inspected.stdout");
         for line in ["rootfs busybox", "chroot", "unshare --pid --mount", "cgroup memory.max=7340032"] {
-            if !seen.lines().any(|told| told.trim().starts_with(line)) {
+            let said = |told: &str| told.trim().starts_with(line) && !told.contains("pids.max");
+            if !seen.lines().any(said) {
                 text.push_str(&format!("\n== inspected, without `{line}`\n{seen}"));
             }
         }
