@@ -315,17 +315,19 @@ fn a_container_of_podmans_is_taken_apart_by_its_name() {
     let (seconds, home) = (seconds(), tempfile::tempdir().unwrap());
     let name = format!("inspected-{seconds}");
     let options = ["--network=none", "--memory=32m", "--pids-limit=64", "--security-opt=no-new-privileges"];
-    podman(
-        &[&["run", "--rm", "--detach", "--name", &name], &options[..], &[&image, "sleep", &seconds]].concat(),
-    );
+    // In the foreground: it has cleared up after itself when it ends, and then its store may go.
+    let mut started = Command::new("podman");
+    store.lend(&mut started);
+    started.args(["run", "--rm", "--name", &name]).args(options).args([&image, "sleep", &seconds]);
+    let sleeper = Sleeper::start(&mut started, &seconds);
 
     let mut command = rlab(home.path());
     store.lend(&mut command);
     let output = command.args(["inspect", &name, "--format", "json"]).output().unwrap();
     let caps = podman(&["inspect", "--format", "{{join .EffectiveCaps \" \"}}", &name]);
-    let pid = find(&["sleep", &seconds]);
+    let pid = sleeper.pid;
     let own = own_namespaces(pid);
-    podman(&["kill", &name]);
+    drop(sleeper);
 
     assert_eq!(status(&output), 0, "{}", stderr(&output));
     let told: Value = serde_json::from_str(&stdout(&output)).unwrap();
