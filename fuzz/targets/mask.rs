@@ -20,6 +20,8 @@ fuzz_target!(|input: (Vec<u16>, &str)| {
         groups: Vec::new(),
         jobs: 0,
         directories: Vec::new(),
+        rootfs: None,
+        image: None,
     });
     let once = mask.text(text);
     assert_eq!(mask.text(&once), once);

@@ -22,6 +22,7 @@ fn machine(kind: u8) -> Machine {
             memory: controller(kind & 4 == 0),
             pids: controller(kind & 8 == 0),
             cpu: controller(kind & 16 == 0),
+            ..Cgroups::default()
         },
         memory_total: 1 << 40,
     }
@@ -55,6 +56,6 @@ fuzz_target!(|input: (u8, &str)| {
     }
     drop(told::shell(&recipe, &command, &machine));
     drop(told::docker(&recipe, &command));
-    let oci: serde_json::Value = serde_json::from_str(&told::oci(&recipe, &command)).expect("OCI is JSON");
+    let oci: serde_json::Value = serde_json::from_str(&told::oci(&recipe, &command, u64::MAX)).expect("OCI is JSON");
     assert!(oci.is_object());
 });

@@ -150,21 +150,37 @@ impl Scanner<'_> {
         }
     }
 
-    /// One character outside double quotes; `false` at a comment that ends the line.
+    /// Whether this character is no part of a word: a `#` in one is.
+    const fn word_ended(&self, c: char) -> bool {
+        c == '\n' || self.word.is_none()
+    }
+
+    /// Whether nothing begins on any line after this one, but comments.
+    fn ends_here(&self) -> bool {
+        let begins = |line: &str| !matches!(line.trim_start().chars().next(), None | Some('#'));
+        let mut after = self.text[self.at..].split('\n');
+        if self.text[..self.at].ends_with('\n') {
+            after.all(|line| !begins(line))
+        } else {
+            after.skip(1).all(|line| !begins(line))
+        }
+    }
+
+    /// One character outside double quotes; `false` where the line ends, with a comment or before one.
     fn unquoted(&mut self, at: usize, c: char) -> Result<bool, LineError> {
         match c {
             ' ' | '\t' => self.end_word(),
+            '\n' | '#' if self.word_ended(c) && self.ends_here() => {
+                self.found.end = at;
+                return Ok(false);
+            }
             '\n' => {
                 self.end_word();
                 self.shell(at, c);
             }
-            '#' if self.word.is_none() => match self.text[self.at..].find('\n') {
-                Some(next) => self.at += next,
-                None => {
-                    self.found.end = at;
-                    return Ok(false);
-                }
-            },
+            '#' if self.word.is_none() => {
+                self.at += self.text[self.at..].find('\n').unwrap_or_default();
+            }
             '\'' => self.single(at)?,
             '"' => {
                 self.begin(at).plain = false;

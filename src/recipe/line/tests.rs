@@ -44,6 +44,15 @@ fn a_plain_program_is_split_into_its_words() {
 }
 
 #[test]
+fn a_comment_on_the_next_line_makes_no_shell_line() {
+    // Found by fuzzing: it printed as a line without a shell.
+    for text in ["ps\n#", "ps\n# what for\n\n # more"] {
+        assert_eq!(Line::parse(text), Line::parse("ps"), "{text:?}");
+    }
+    assert_ne!(Line::parse("ps\n#\nls"), Line::parse("ps"));
+}
+
+#[test]
 fn shell_syntax_goes_through_a_shell() {
     for text in [
         "toomuch=$(head -c 7500000 /dev/urandom)",
