@@ -185,6 +185,20 @@ pub enum Mode {
         #[command(subcommand)]
         what: Image,
     },
+    /// A plain root shell in a place of its own, where you do a lab with the real tools and rlab watches.
+    #[command(
+        after_help = "Examples:\n  sudo rlab challenge chroot\n  sudo rlab challenge memory-cgroup\n  \
+                            sudo rlab challenge container\n\nNo word of rlab's works in there: the shell is your own \
+                            `$SHELL`, as root. Its mounts and its `/tmp` are its own, and what it makes below \
+                            `/sys/fs/cgroup` lies in a group of rlab's: whatever is left there is taken away when you \
+                            leave. The goals are ticked as the kernel shows them.\n\n\
+                            Exit status: 0 every goal was reached, 1 one was not, 3 without root."
+    )]
+    Challenge {
+        /// Which lab's goals.
+        #[arg(value_name = "LAB")]
+        lab: String,
+    },
     /// What this machine can do: each primitive is tried, and told with the mend where it fails.
     #[command(after_help = "Examples:\n  rlab doctor\n  rlab doctor --format json\n\n\
                             Exit status: 0 every lab runs, 3 one cannot.")]

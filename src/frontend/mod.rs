@@ -8,6 +8,7 @@
 //!   colours it with what is [`known`]; [`history`] keeps it; [`pasted`] is for several lines at once.
 //! - [`keys`], [`signals`]: what comes while rlab waits.
 //! - [`script`]: `rlab run`. [`exec`]: `rlab exec`. [`doctor`]: `rlab doctor`. [`clean`]: `rlab clean`.
+//! - [`challenge`]: `rlab challenge`.
 //! - [`progress`]: `rlab progress`. [`export`]: `rlab export`. [`inspect`]: `rlab inspect`.
 //! - [`image`]: `rlab image`.
 //! - [`cast`]: `rlab run --cast`. `book`: `rlab mdbook`, with the feature of that name.
@@ -18,6 +19,7 @@
 pub mod book;
 pub mod busy;
 pub mod cast;
+pub mod challenge;
 pub mod clean;
 pub mod colors;
 pub mod doctor;
@@ -105,6 +107,10 @@ fn run(cli: Cli, terminal: &mut Terminal) -> Result<u8> {
             &mut Real::lasting(global.time_limit),
             terminal,
         )?,
+        Some(Mode::Challenge { lab }) => {
+            let mut real = Real::lasting(0);
+            challenge::run(&lab, &course(global.labs.as_deref())?, &mut real, terminal)?
+        }
         Some(Mode::Exec(args)) => return exec::run(&args, terminal),
         Some(Mode::Export(args)) => export::run(&args, &course(global.labs.as_deref())?, terminal)?,
         Some(Mode::Inspect(args)) => inspect::run(&args, terminal)?,

@@ -12,6 +12,7 @@ use crate::recipe::line::{Command, Line};
 use crate::recipe::machine::Machine;
 use crate::recipe::outcome::{Composed, End, HostState, Job, Map, Outcome, Peek};
 use crate::sandbox::caps::Caps;
+use crate::sandbox::challenge::Looker;
 use crate::sandbox::look::View;
 use crate::sandbox::{Sandbox, session};
 use crate::session::world::{Listener, Live, World};
@@ -48,6 +49,14 @@ impl Real {
     /// A process that rlab started beside the containers, which nobody shall take for a stray.
     pub fn spare(&mut self, helper: Option<i32>) {
         self.sandbox.spare(helper);
+    }
+
+    /// A plain root shell in a place of its own, which `look` sees from outside again and again.
+    ///
+    /// # Errors
+    /// No terminal, or what rlab itself could not do.
+    pub fn challenge(&mut self, shell: &str, look: Looker<'_>) -> Result<End> {
+        self.sandbox.challenge(shell, look)
     }
 
     /// The files that a program under this recipe sees.

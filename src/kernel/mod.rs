@@ -13,8 +13,10 @@
 //! - [`tree`]: directories that are made and removed without following links or crossing mounts.
 //! - [`signals`]: the signals that end a run, read from a descriptor.
 //! - [`terminal`]: a terminal of a container's own, relayed to the learner's.
+//! - `aside`: what is told meanwhile.
 //! - [`screen`]: what a program did to the screen and did not undo.
 
+mod aside;
 pub mod below;
 pub mod call;
 pub mod cgroup;

@@ -76,6 +76,11 @@ impl Screen {
         }
     }
 
+    /// Whether the other page is shown, as an editor does: nothing may be written there.
+    pub fn elsewhere(&self) -> bool {
+        [47, 1047, 1049].iter().any(|mode| self.modes.get(mode) == Some(&true))
+    }
+
     /// What brings the screen back: nothing for a program that has cleaned up.
     pub fn undo(&self) -> String {
         // Wrapped lines and the cursor are on from the beginning, all others off.

@@ -15,6 +15,7 @@ use nix::sys::signal::{SigSet, SigmaskHow, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::sys::termios::{SetArg, Termios, cfmakeraw, tcgetattr, tcsetattr};
 
+use super::aside::Aside;
 use super::screen::Screen;
 
 /// Keys that are kept while the program inside does not read them. Beyond it the learner's own terminal keeps them.
@@ -78,6 +79,20 @@ impl Relay {
     /// # Errors
     /// What poll(2) or signalfd(2) says. The terminal is as before then too.
     pub fn run(&mut self, process: BorrowedFd<'_>, stopped: &mut dyn FnMut()) -> nix::Result<Over> {
+        self.run_beside(process, stopped, None)
+    }
+
+    /// As [`Relay::run`], and `look` is called again and again meanwhile, more often while something moves. What it gives
+    /// is told when nothing is being typed and nothing is being written.
+    ///
+    /// # Errors
+    /// As [`Relay::run`].
+    pub fn run_beside(
+        &mut self,
+        process: BorrowedFd<'_>,
+        stopped: &mut dyn FnMut(),
+        look: Option<&mut dyn FnMut() -> Option<String>>,
+    ) -> nix::Result<Over> {
         let heard: SigSet = [
             Signal::SIGWINCH,
             Signal::SIGCHLD,
@@ -95,7 +110,8 @@ impl Relay {
         // What was resized before the signal was heard.
         self.resize();
         let mut seen = Screen::default();
-        let over = self.carry(process, &signals, &mut seen, stopped);
+        let mut aside = look.map(Aside::new);
+        let over = self.carry(process, &signals, &mut seen, stopped, aside.as_mut());
         let _ = self.screen.write_all(seen.undo().as_bytes());
         let restored = raw.and_then(|()| self.cooked());
         let _ = before.thread_set_mask();
@@ -129,12 +145,16 @@ impl Relay {
         signals: &SignalFd,
         seen: &mut Screen,
         stopped: &mut dyn FnMut(),
+        mut aside: Option<&mut Aside<'_>>,
     ) -> nix::Result<Over> {
         let mut waiting: Vec<u8> = Vec::new();
         loop {
             let full = waiting.len() >= KEYS;
-            let master =
-                if waiting.is_empty() { PollFlags::POLLIN } else { PollFlags::POLLIN | PollFlags::POLLOUT };
+            let ready = match aside.as_ref() {
+                None => waiting.len(),
+                Some(aside) => aside.may_hand_in(&waiting, self.has_unread()),
+            };
+            let master = if ready == 0 { PollFlags::POLLIN } else { PollFlags::POLLIN | PollFlags::POLLOUT };
             let keys = if full { PollFlags::empty() } else { PollFlags::POLLIN };
             let mut fds = [
                 PollFd::new(process, PollFlags::POLLIN),
@@ -142,7 +162,8 @@ impl Relay {
                 PollFd::new(self.master.as_fd(), master),
                 PollFd::new(self.keys.as_fd(), keys),
             ];
-            match poll(&mut fds, PollTimeout::NONE) {
+            let pause = aside.as_ref().map_or(PollTimeout::NONE, |aside| aside.pause());
+            match poll(&mut fds, pause) {
                 Err(Errno::EINTR) => continue,
                 other => other?,
             };
@@ -151,14 +172,29 @@ impl Relay {
             if signal && let Some(asked) = self.signalled(signals, stopped) {
                 return Ok(Over::Asked(asked));
             }
-            self.show(seen, if ended { 64 } else { 8 });
+            let shown = self.show(seen, if ended { 64 } else { 8 });
+            if let Some(aside) = aside.as_mut() {
+                aside.written(&shown);
+                let text = aside.look(seen.elsewhere() || ended);
+                let _ = self.screen.write_all(&text);
+            }
             if ended {
                 return Ok(Over::Ended);
             }
+            let before = waiting.len();
             if typed && !self.type_in(&mut waiting) {
                 return Ok(Over::Asked(libc::SIGHUP));
             }
-            self.hand_in(&mut waiting);
+            match aside.as_mut() {
+                None => drop(self.hand_in(&mut waiting, usize::MAX)),
+                Some(aside) => {
+                    let (mut answers, keys) = aside.typed(&waiting.split_off(before));
+                    self.hand_in(&mut answers, usize::MAX);
+                    waiting.extend(keys);
+                    let most = aside.may_hand_in(&waiting, self.has_unread());
+                    aside.handed_in(&self.hand_in(&mut waiting, most));
+                }
+            }
         }
     }
 
@@ -177,21 +213,24 @@ impl Relay {
     }
 
     /// Shows what the program inside has written: a bounded number of pieces, so that one that writes without end does
-    /// not keep the keys from it.
-    fn show(&mut self, seen: &mut Screen, pieces: usize) {
+    /// not keep the keys from it. Gives what was shown.
+    fn show(&mut self, seen: &mut Screen, pieces: usize) -> Vec<u8> {
         let mut piece = [0; 4096];
+        let mut all = Vec::new();
         for _ in 0..pieces {
             match self.master.read(&mut piece) {
                 Ok(length @ 1..) => {
                     let bytes = piece.get(..length).unwrap_or_default();
                     seen.note(bytes);
+                    all.extend_from_slice(bytes);
                     // A screen that has gone is told by its keys.
                     let _ = self.screen.write_all(bytes);
                 }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                _ => return,
+                _ => break,
             }
         }
+        all
     }
 
     /// Takes keys from the learner; `false` where the terminal has gone.
@@ -207,14 +246,24 @@ impl Relay {
         }
     }
 
-    /// Gives them to the program inside, as many as its terminal takes.
-    fn hand_in(&mut self, waiting: &mut Vec<u8>) {
-        while !waiting.is_empty() {
-            match self.master.write(waiting) {
-                Ok(length @ 1..) => drop(waiting.drain(..length)),
+    /// Whether something was handed in that nobody has read yet. A line more would be read together with it, and be lost
+    /// with whoever read it.
+    fn has_unread(&self) -> bool {
+        rustix::io::ioctl_fionread(&self.slave).is_ok_and(|bytes| bytes > 0)
+    }
+
+    /// Gives them to the program inside, as many as its terminal takes and no more than this. They are given back.
+    fn hand_in(&mut self, waiting: &mut Vec<u8>, most: usize) -> Vec<u8> {
+        let most = most.min(waiting.len());
+        let mut handed = Vec::new();
+        while handed.len() < most {
+            let rest = most - handed.len();
+            match self.master.write(waiting.get(..rest).unwrap_or_default()) {
+                Ok(length @ 1..) => handed.extend(waiting.drain(..length)),
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                _ => return,
+                _ => break,
             }
         }
+        handed
     }
 }

@@ -30,6 +30,8 @@ pub struct Lab {
     pub start: Vec<LabLine>,
     /// The steps, at least one.
     pub steps: Vec<Step>,
+    /// What `rlab challenge` wants to see: claims on any process of the challenge, and on what is left.
+    pub goals: Vec<Check>,
 }
 
 impl Lab {

@@ -64,6 +64,7 @@ pub fn lint(lab: &Lab) -> Vec<Finding> {
     };
     title(&lab.title, &mut report);
     needs(lab, &mut report);
+    goals(lab, &mut report);
     findings.extend(composition(lab));
     for step in &lab.steps {
         let mut report = |severity, what: String, hint: Option<&str>| {
@@ -83,6 +84,23 @@ fn title(title: &str, report: Report<'_>) {
     let length = title.chars().count();
     if length > TITLE {
         report(Severity::Error, format!("the title has {length} characters, {TITLE} fit"), None);
+    }
+}
+
+/// What a challenge wants to see.
+fn goals(lab: &Lab, report: Report<'_>) {
+    for (number, goal) in lab.goals.iter().enumerate() {
+        if lab.goals.iter().take(number).any(|earlier| earlier.claim == goal.claim) {
+            report(Severity::Error, format!("two goals claim `{}`", goal.claim), None);
+        }
+        if number == 0 && goal.outcome.is_empty() {
+            let what = format!("the goal `{}` holds before anything was done", goal.claim);
+            report(Severity::Error, what, Some("put what is to be made before what is to be removed"));
+        }
+    }
+    if lab.goals.last().is_some_and(|last| last.state.is_empty()) {
+        let hint = "end with a goal that has `nothing_left = true`";
+        report(Severity::Warning, "no goal asks to take everything away".to_owned(), Some(hint));
     }
 }
 

@@ -7,6 +7,7 @@
 //! - [`work`]: something that takes a while, shown in passing.
 //! - [`teller`]: a stream of events as text: output is put together to lines, volatile values are masked.
 //! - [`mask`]: volatile values become names that keep identity, so that two runs compare equal.
+//! - [`challenge`]: goals, as they are reached.
 //! - [`report`], [`shelf`], [`doctor`], [`progress`], [`inspect`]: the JSON of `rlab run`, `rlab list`, `rlab doctor`,
 //!   `rlab progress` and `rlab inspect`, and the tables of the last four.
 //! - `book` (with the feature of that name): the pages of the book, made of labs and recorded runs.
@@ -15,6 +16,7 @@
 
 #[cfg(feature = "book")]
 pub mod book;
+pub mod challenge;
 pub mod doctor;
 pub mod document;
 pub mod event;

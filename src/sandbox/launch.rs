@@ -225,6 +225,12 @@ impl Process {
         }
     }
 
+    /// Whether it has stopped itself since this was asked last.
+    pub fn has_stopped(&self) -> bool {
+        let flags = WaitPidFlag::WSTOPPED | WaitPidFlag::WNOHANG;
+        matches!(waitid(Id::PIDFd(self.child.pidfd.as_fd()), flags), Ok(WaitStatus::Stopped(..)))
+    }
+
     /// Whether it has ended; it is not reaped.
     pub fn has_ended(&self) -> bool {
         let mut fds = [PollFd::new(self.child.pidfd.as_fd(), PollFlags::POLLIN)];

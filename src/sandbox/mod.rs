@@ -24,6 +24,7 @@
 //! - [`memory`]: the kill counter, the peak, the victim.
 //! - [`jobs`]: containers that stay.
 //! - [`shell`]: an interactive shell inside. [`enter`]: a program that joins a container which stays.
+//! - [`challenge`]: a plain root shell in a place of its own, watched from outside.
 //! - [`look`]: what a program inside would find at a path, without running one.
 //! - [`session`]: all of it together, for one session.
 //! - [`inspect`]: any process of the machine, from the outside.
@@ -34,6 +35,7 @@ pub mod beside;
 mod birth;
 pub mod caps;
 pub mod capture;
+pub mod challenge;
 pub mod collect;
 pub mod enter;
 pub mod group;

@@ -3,6 +3,7 @@
 //! - [`world`]: the real world behind one small trait. The sandbox is one; tests bring a fake, chosen at run time.
 //! - [`event`]: everything that the walk has to tell, as values. `render` turns them into text.
 //! - [`shelf`]: where the walk finds labs.
+//! - [`goals`]: what a challenge wants to see, and what of it was reached.
 //! - [`progress`]: what is remembered from one session to the next.
 //! - [`walk`]: the state machine; [`visit`](self) is one step of it, [`moves`](self) go between steps,
 //!   [`carry`](self) takes a line to the kernel.
@@ -15,6 +16,7 @@ mod carry;
 mod decode;
 pub mod event;
 pub mod fake;
+pub mod goals;
 mod moves;
 pub mod progress;
 pub mod replay;

@@ -5,7 +5,7 @@ use std::ops::Range;
 use toml::de::DeValue;
 
 use crate::lab::check::Check;
-use crate::lab::claim::{Cell, Change, OutcomeClaim};
+use crate::lab::claim::{Cell, Change, MemoryClaim, OutcomeClaim, StateClaim};
 use crate::lab::diagnostic::{Findings, nearest_or_all};
 use crate::lab::file::Ablation;
 use crate::lab::read::conditions::{CONDITIONS, Condition};
@@ -34,6 +34,46 @@ pub(in crate::lab) fn read_checks(
             read_check(&fields, ablation, findings)
         })
         .collect()
+}
+
+/// The keys of a check that a `[[goal]]` has too.
+const GOAL_FRAME: [&str; 1] = ["claim"];
+
+/// Every key of a `[[goal]]`.
+pub(in crate::lab) fn goal_keys() -> Vec<&'static str> {
+    GOAL_FRAME.into_iter().chain(CONDITIONS.iter().map(|(key, _)| *key)).collect()
+}
+
+/// Reads every `[[goal]]` of a lab: a check on what can be seen of a process from outside.
+pub(in crate::lab) fn read_goals(lab: &Fields<'_>, findings: &mut Findings<'_>) -> Vec<Check> {
+    let tables = lab.tables("goal", findings);
+    tables
+        .into_iter()
+        .map(|(table, span)| {
+            let fields = Fields::open(table, span, &goal_keys(), "a goal", findings);
+            let goal = read_check(&fields, None, findings);
+            if !goal.outcome.iter().all(from_outside) || !goal.state.iter().all(of_the_machine) {
+                let hint = "it is about a process as the host sees it (`root`, `namespace`, `pid_inside`, `limit`, \
+                            `oom_kill`…), or about what is left (`nothing_left`, `host_unchanged`)";
+                let what = "a goal claims what is not observed in a challenge";
+                findings.report(fields.span.clone(), what, Some(hint.to_owned()));
+            }
+            goal
+        })
+        .collect()
+}
+
+/// Whether a condition can be observed of a process that rlab has not started.
+fn from_outside(claim: &OutcomeClaim) -> bool {
+    matches!(
+        claim,
+        OutcomeClaim::Seen(_) | OutcomeClaim::Limits(_) | OutcomeClaim::Memory(MemoryClaim::OomKill(_))
+    )
+}
+
+/// Whether a condition on the machine makes sense where no recipe stands.
+fn of_the_machine(claim: &StateClaim) -> bool {
+    matches!(claim, StateClaim::NothingLeft | StateClaim::HostUnchanged)
 }
 
 fn read_check(fields: &Fields<'_>, ablation: Option<&Ablation>, findings: &mut Findings<'_>) -> Check {

@@ -20,13 +20,13 @@ use toml::de::DeTable;
 
 use crate::lab::diagnostic::{Diagnostic, Findings, nearest_or_all};
 use crate::lab::file::{Ablation, AblationRow, Answer, Lab, LabLine, Measure, Need, Predict, Step};
-use crate::lab::read::check::read_checks;
+use crate::lab::read::check::{read_checks, read_goals};
 use crate::lab::read::fields::Fields;
 use crate::lab::read::token::word_in_token;
 use crate::recipe::line::Line;
 
 /// The keys of a lab.
-pub const LAB_KEYS: &[&str] = &["format", "id", "title", "minutes", "book", "needs", "start", "step"];
+pub const LAB_KEYS: &[&str] = &["format", "id", "title", "minutes", "book", "needs", "start", "step", "goal"];
 /// The keys of a `[[step]]`.
 pub const STEP_KEYS: &[&str] = &[
     "id", "title", "say", "predict", "try", "probe", "check", "needs", "hints", "why", "type", "notes",
@@ -99,6 +99,7 @@ fn read_lab(document: &DeTable<'_>, findings: &mut Findings<'_>) -> Lab {
         needs: read_needs(&fields, findings),
         start: read_lines(&fields, "start", Use::Act, findings),
         steps: read_steps(&fields, findings),
+        goals: read_goals(&fields, findings),
     };
     if lab.steps.is_empty() && fields.get("step").is_none() {
         let hint = "a lab has at least one `[[step]]`".to_owned();
