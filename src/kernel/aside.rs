@@ -33,6 +33,8 @@ pub(super) struct Aside<'a> {
     typed: bool,
     /// Whether a line was handed in since the last look.
     handed: bool,
+    /// Since when all that was handed in is read.
+    read: Option<Instant>,
     pending: Vec<String>,
 }
 
@@ -47,6 +49,7 @@ impl<'a> Aside<'a> {
             line: Vec::new(),
             typed: false,
             handed: false,
+            read: None,
             pending: Vec::new(),
         }
     }
@@ -103,17 +106,20 @@ impl<'a> Aside<'a> {
     pub(super) fn handed_in(&mut self, keys: &[u8]) {
         if keys.last().is_some_and(|key| matches!(key, b'\r' | b'\n')) {
             self.handed = true;
+            self.read = None;
             self.next = Instant::now() + LINE;
         }
     }
 
     /// Looks, where it is time to. Gives the bytes that tell what there is to tell, where now is the moment for it: never
     /// while another page is shown.
-    pub(super) fn look(&mut self, elsewhere: bool) -> Vec<u8> {
+    pub(super) fn look(&mut self, elsewhere: bool, unread: bool) -> Vec<u8> {
         let now = Instant::now();
+        self.read = if unread { None } else { self.read.or(Some(now)) };
         if now >= self.next {
             self.pending.extend((self.look)());
-            self.handed = false;
+            // What the line does begins when somebody has read it.
+            self.handed &= self.read.is_none_or(|read| now.duration_since(read) < LINE);
             let pace = if now.duration_since(self.moved) < MOVES { BUSY } else { IDLE };
             self.next = Instant::now() + pace;
         }
@@ -181,7 +187,7 @@ mod tests {
     fn told(aside: &mut Aside<'_>, elsewhere: bool) -> String {
         aside.wrote -= QUIET;
         aside.next = Instant::now();
-        String::from_utf8(aside.look(elsewhere)).unwrap()
+        String::from_utf8(aside.look(elsewhere, false)).unwrap()
     }
 
     #[test]
@@ -199,7 +205,7 @@ mod tests {
         assert_eq!(told(&mut aside, true), "", "an editor has the screen");
         aside.written(b"\r\nfile\r\n# ");
         aside.next = Instant::now();
-        assert_eq!(aside.look(false), b"", "there may be more to come");
+        assert_eq!(aside.look(false, false), b"", "there may be more to come");
         assert_eq!(told(&mut aside, false), "\r\x1b[Ksecond\r\n# ");
         assert_eq!(told(&mut aside, false), "");
     }
@@ -217,7 +223,11 @@ mod tests {
         aside.handed_in(&keys[..4]);
         assert_eq!(aside.may_hand_in(&keys[4..], false), 0, "nobody has looked yet");
         aside.next = Instant::now();
-        drop(aside.look(false));
+        drop(aside.look(false, false));
+        assert_eq!(aside.may_hand_in(&keys[4..], false), 0, "it was read just now");
+        aside.read = Some(Instant::now() - LINE);
+        aside.next = Instant::now();
+        drop(aside.look(false, false));
         assert_eq!(aside.may_hand_in(&keys[4..], false), 3);
         assert_eq!(aside.may_hand_in(b"ex", false), 2);
         assert_eq!(aside.may_hand_in(b"ex", true), 0, "nobody has read yet");
@@ -225,6 +235,6 @@ mod tests {
         assert_eq!(aside.typed(b"\t").1, b"\t", "a key that was pressed");
         assert_eq!(aside.typed(b"\x1b[A\x1b[R\x1b[1").1, b"\x1b[A\x1b[R\x1b[1");
         drop(aside);
-        assert_eq!(looks, 1);
+        assert_eq!(looks, 2);
     }
 }

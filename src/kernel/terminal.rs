@@ -175,7 +175,7 @@ impl Relay {
             let shown = self.show(seen, if ended { 64 } else { 8 });
             if let Some(aside) = aside.as_mut() {
                 aside.written(&shown);
-                let text = aside.look(seen.elsewhere() || ended);
+                let text = aside.look(seen.elsewhere() || ended, self.has_unread());
                 let _ = self.screen.write_all(&text);
             }
             if ended {
