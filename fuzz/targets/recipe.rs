@@ -12,7 +12,9 @@ use rlab::recipe::told;
 
 fn machine(kind: u8) -> Machine {
     let version = if kind & 1 == 0 { CgroupVersion::V1 } else { CgroupVersion::V2 };
-    let controller = |there: bool| there.then(|| Controller { version, parent: "/sys/fs/cgroup".to_owned() });
+    let controller = |there: bool| {
+        there.then(|| Controller { version, parent: "/sys/fs/cgroup".to_owned(), inside: kind & 32 != 0 })
+    };
     let euid = if kind & 2 == 0 { 0 } else { 1000 };
     Machine {
         kernel: "6.1.0".to_owned(),
