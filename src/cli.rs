@@ -296,7 +296,7 @@ pub enum MdbookWhat {
         dir: PathBuf,
         /// Which; all of them where none is named.
         #[arg(value_name = "LAB")]
-        labs: Vec<String>,
+        which: Vec<String>,
     },
 }
 
@@ -490,6 +490,14 @@ mod tests {
             assert!(plain(line).is_none(), "{line}");
         }
         assert!(Cli::read(["rlab".into(), "nonsense".into()].into_iter()).is_err());
+    }
+
+    #[cfg(feature = "book")]
+    #[test]
+    fn labs_to_record_are_not_the_directory_of_labs() {
+        let line = ["rlab", "mdbook", "record", "book/recorded", "chroot", "--labs", "mine"];
+        let cli = Cli::try_parse_from(line).unwrap();
+        assert_eq!(cli.global.labs.as_deref(), Some(std::path::Path::new("mine")));
     }
 
     #[test]

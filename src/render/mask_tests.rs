@@ -342,3 +342,13 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_digest_has_one_name_however_much_of_it_is_told() {
+    let mask = knowing(ONE);
+    let (one, two) = ("9b65e50a93c0aa9a90ca201b2698c2485cd120cb78f994c87dbc1c3fa35e57b0", "0".repeat(64));
+    assert_eq!(mask.text(&format!("{one}: OK, {two}")), "<digest-1>: OK, <digest-2>");
+    assert_eq!(mask.text(&format!("sha256:{} of", &one[..12])), "sha256:<digest-1> of");
+    assert_eq!(observed(&mask, &format!("output `{}…`", &one[..57])), "output `<digest-1>…`");
+    assert_eq!(mask.text("9b65e50a93c0… and deadbeef"), "9b65e50a93c0… and deadbeef");
+}

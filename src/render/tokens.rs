@@ -44,8 +44,8 @@ pub(super) fn session_paths(text: &str) -> String {
     out
 }
 
-/// Digests by the names that they have here, and the sizes of files beside them. A digest is 64 hexadecimal digits, or
-/// after `sha256:` at least twelve of them.
+/// Digests by the names that they have here, and the sizes of files beside them. A digest is 64 hexadecimal digits, of
+/// which forty are enough (a long output is cut off), and after `sha256:` twelve.
 pub(super) fn digests(text: &str, mut name: impl FnMut(&str) -> String) -> String {
     let is_hex = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
     let mut out = String::with_capacity(text.len());
@@ -58,13 +58,15 @@ pub(super) fn digests(text: &str, mut name: impl FnMut(&str) -> String) -> Strin
             let length = from.bytes().take_while(|byte| in_word(*byte)).count();
             let (word, after) = from.split_at_checked(length.max(1)).unwrap_or((from, ""));
             let free = told.bytes().next_back().is_none_or(|byte| !in_word(byte));
+            let (word, cut) = word.strip_suffix('…').map_or((word, ""), |word| (word, "…"));
             let short = word.len() >= 12 && told.ends_with("sha256:");
-            if free && (word.len() == 64 || short) && word.bytes().all(is_hex) {
+            if free && ((40..=64).contains(&word.len()) || short) && word.bytes().all(is_hex) {
                 told.push_str(&name(word));
                 found = true;
             } else {
                 told.push_str(word);
             }
+            told.push_str(cut);
             rest = after;
         }
         told.push_str(rest);

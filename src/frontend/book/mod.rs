@@ -34,7 +34,7 @@ pub fn run(what: Option<MdbookWhat>, global: &Global, terminal: &mut Terminal) -
             Ok(Exit::Ok)
         }
         Some(MdbookWhat::Supports { .. }) => Ok(Exit::CheckFailed),
-        Some(MdbookWhat::Record { dir, labs }) => record::write(&dir, &labs, global, terminal),
+        Some(MdbookWhat::Record { dir, which }) => record::write(&dir, &which, global, terminal),
     }
 }
 
