@@ -124,7 +124,7 @@ fn without_root_a_plain_program_counts_with_the_rest_of_the_users() {
     let home = tempfile::tempdir().unwrap();
     chown(home.path(), Some(65532), Some(65532)).unwrap();
     let program = home.path().join("rlab");
-    std::fs::copy(env!("CARGO_BIN_EXE_rlab"), &program).unwrap();
+    support::peers::copy_program(&program);
     let exec = |count: u32| -> Output {
         let many = format!("i=0; while [ $i -lt {count} ]; do sleep 9 & i=$((i+1)); done; echo all");
         Command::new("setpriv")
@@ -149,7 +149,7 @@ fn without_root_the_user_namespace_counts() {
     let home = tempfile::tempdir().unwrap();
     chown(home.path(), Some(65533), Some(65533)).unwrap();
     let program = home.path().join("rlab");
-    std::fs::copy(env!("CARGO_BIN_EXE_rlab"), &program).unwrap();
+    support::peers::copy_program(&program);
     let many = |count: u32| format!("i=0; while [ $i -lt {count} ]; do sleep 9 & i=$((i+1)); done; echo all");
     let exec = |count| -> Output {
         Command::new("setpriv")

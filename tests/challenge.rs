@@ -212,7 +212,7 @@ fn who_cannot_is_told_what_is_needed() {
     }
     let home = tempfile::tempdir().unwrap();
     let program = home.path().join("rlab");
-    std::fs::copy(env!("CARGO_BIN_EXE_rlab"), &program).unwrap();
+    support::peers::copy_program(&program);
     std::fs::set_permissions(home.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
     let output = Command::new("setpriv")
         .args(["--reuid=61238", "--regid=61238", "--clear-groups"])

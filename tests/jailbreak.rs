@@ -92,7 +92,7 @@ fn an_ordinary_user_gets_out_of_a_jail_of_their_own() {
     std::fs::set_permissions(home.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
     std::os::unix::fs::chown(&place, Some(61_237), Some(61_237)).unwrap();
     let program = home.path().join("rlab");
-    std::fs::copy(env!("CARGO_BIN_EXE_rlab"), &program).unwrap();
+    support::peers::copy_program(&program);
     let script = place.join("lines");
     std::fs::write(&script, "rootfs\nchroot\nls /\nescape cat /host.txt\n").unwrap();
     let output = Command::new("setpriv")

@@ -152,7 +152,7 @@ fn an_ordinary_user_enters_a_container_of_their_own() {
     std::fs::set_permissions(home.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
     std::os::unix::fs::chown(&place, Some(61_236), Some(61_236)).unwrap();
     let program = home.path().join("rlab");
-    std::fs::copy(env!("CARGO_BIN_EXE_rlab"), &program).unwrap();
+    support::peers::copy_program(&program);
     let script = place.join("lines");
     std::fs::write(
         &script,

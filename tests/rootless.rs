@@ -22,7 +22,7 @@ impl User {
     fn new() -> Self {
         let home = tempfile::tempdir().unwrap();
         chown(home.path(), Some(USER), Some(USER)).unwrap();
-        std::fs::copy(env!("CARGO_BIN_EXE_rlab"), home.path().join("rlab")).unwrap();
+        support::peers::copy_program(&home.path().join("rlab"));
         Self { home }
     }
 

@@ -179,7 +179,7 @@ fn ten_sessions_of_two_users_do_not_touch_each_others_things() {
     let base = tempfile::tempdir().unwrap();
     std::fs::set_permissions(base.path(), PermissionsExt::from_mode(0o1777)).unwrap();
     let program = base.path().join("rlab-copy");
-    std::fs::copy(env!("CARGO_BIN_EXE_rlab"), &program).unwrap();
+    support::peers::copy_program(&program);
     let homes: Vec<(u32, PathBuf)> = [65532, 65533]
         .into_iter()
         .map(|user| {
