@@ -2,8 +2,10 @@
 //! Nothing is drawn over, so a screen reader reads each thing once.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, ErrorKind, Read};
 use std::os::fd::AsFd;
+
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
 
 use crate::error::{Exit, Result, Trouble};
 use crate::frontend::editor::open_quote;
@@ -111,11 +113,11 @@ impl Session<'_> {
                     Came::Input | Came::Other | Came::Nothing => {}
                 }
                 let mut piece = [0; ROW + 1];
-                match keys.read(&mut piece) {
+                match read_now(keys, &mut piece) {
                     Ok(0) if ahead.is_empty() => return Ok(Row::End),
                     // Ctrl-D in a line hands in what is there; the line goes on.
                     Ok(length) => ahead.extend_from_slice(piece.get(..length).unwrap_or_default()),
-                    Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                    Err(error) if matches!(error.kind(), ErrorKind::Interrupted | ErrorKind::WouldBlock) => {}
                     // The terminal has gone (EIO).
                     Err(_) => return Ok(Row::End),
                 }
@@ -135,6 +137,16 @@ impl Session<'_> {
             asks = "> ";
         }
     }
+}
+
+/// Reads what is there. Ctrl-C throws away what was typed, also in the moment after it was found to be there: a read that
+/// waited would then wait for the next line, with the signal unheard.
+fn read_now(keys: &mut File, piece: &mut [u8]) -> std::io::Result<usize> {
+    let before = OFlag::from_bits_retain(fcntl(&*keys, FcntlArg::F_GETFL)?);
+    fcntl(&*keys, FcntlArg::F_SETFL(before | OFlag::O_NONBLOCK))?;
+    let read = keys.read(piece);
+    fcntl(&*keys, FcntlArg::F_SETFL(before))?;
+    read
 }
 
 fn cannot(error: std::io::Error) -> Trouble {
@@ -175,6 +187,19 @@ mod tests {
 
     fn lines(mut input: &[u8]) -> Vec<String> {
         std::iter::from_fn(|| read_line(&mut input).unwrap()).collect()
+    }
+
+    #[test]
+    fn what_was_thrown_away_is_not_waited_for() {
+        use std::io::Write;
+        let pty = nix::pty::openpty(None, None).unwrap();
+        let (mut keys, mut slave) = (File::from(pty.master), File::from(pty.slave));
+        keys.write_all(b"line\n").unwrap();
+        let mut piece = [0; 16];
+        assert_eq!(read_now(&mut slave, &mut piece).unwrap(), 5);
+        assert_eq!(read_now(&mut slave, &mut piece).unwrap_err().kind(), ErrorKind::WouldBlock);
+        let flags = OFlag::from_bits_retain(fcntl(&slave, FcntlArg::F_GETFL).unwrap());
+        assert!(!flags.contains(OFlag::O_NONBLOCK));
     }
 
     #[test]
