@@ -350,5 +350,8 @@ fn a_digest_has_one_name_however_much_of_it_is_told() {
     assert_eq!(mask.text(&format!("{one}: OK, {two}")), "<digest-1>: OK, <digest-2>");
     assert_eq!(mask.text(&format!("sha256:{} of", &one[..12])), "sha256:<digest-1> of");
     assert_eq!(observed(&mask, &format!("output `{}…`", &one[..57])), "output `<digest-1>…`");
+    let sizes = format!("sha256:{two}  669 bytes\nsha256:{two}  481 bytes, gzip\n669 bytes\n");
+    let masked = "sha256:<digest-2>  <n> bytes\nsha256:<digest-2>  <n> bytes, gzip\n669 bytes\n";
+    assert_eq!(mask.text(&sizes), masked);
     assert_eq!(mask.text("9b65e50a93c0… and deadbeef"), "9b65e50a93c0… and deadbeef");
 }

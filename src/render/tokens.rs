@@ -50,6 +50,7 @@ pub(super) fn digests(text: &str, mut name: impl FnMut(&str) -> String) -> Strin
     let is_hex = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
     let mut out = String::with_capacity(text.len());
     for line in text.split_inclusive('\n') {
+        let (line, end) = line.strip_suffix('\n').map_or((line, ""), |line| (line, "\n"));
         let (mut rest, mut found) = (line, false);
         let mut told = String::with_capacity(line.len());
         while let Some(at) = rest.bytes().position(is_hex) {
@@ -77,6 +78,7 @@ pub(super) fn digests(text: &str, mut name: impl FnMut(&str) -> String) -> Strin
             }
             None => told,
         });
+        out.push_str(end);
     }
     out
 }
