@@ -236,3 +236,16 @@ fn four_at_once_do_not_touch_each_other() {
         assert_eq!(left_by(pid), Vec::<String>::new());
     }
 }
+
+#[test]
+fn what_runs_in_front_is_taken_before_the_container_that_stays() {
+    if !is_root() || !has("busybox") {
+        return;
+    }
+    let home = tempfile::tempdir().unwrap();
+    let lines = "rootfs\nchroot\nmount -t proc proc /proc\ncgroup memory.max=7M\nsleep 1000 &\n\
+                 cat /proc/self/oom_score_adj\n!cat /proc/$(cat $CGROUP/cgroup.procs)/oom_score_adj\n";
+    let told = stdout(&feed(rlab(home.path()).arg("play"), lines));
+    assert!(told.contains("\n  500\n"), "{told}");
+    assert!(told.contains("\n  0\n"), "{told}");
+}

@@ -287,6 +287,10 @@ impl Sandbox {
             None => refused(launched.refused),
             Some(process) => {
                 seen = if inside { process.observe() } else { None };
+                if watch.is_some() {
+                    // Where the kernel, still short of memory, takes a second victim, it is not the container that stays.
+                    proc::offer_to_oom_killer(process.pid());
+                }
                 process.start(&mut launched.calls)?;
                 if inside {
                     self.explain(&mut launched.calls, recipe, plan, &program);
