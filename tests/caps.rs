@@ -166,19 +166,26 @@ fn without_root_the_user_namespace_counts() {
     assert_eq!(stdout(&exec(600)), "");
 }
 
+/// Mounts a disk of 4 GiB, in memory, and in this mount namespace alone.
+fn disk_on(directory: &std::path::Path) {
+    let mounted =
+        Command::new("mount").args(["-t", "tmpfs", "-o", "size=4g", "disk"]).arg(directory).status().unwrap();
+    assert!(mounted.success());
+}
+
+/// Bytes that are taken of a disk.
+fn used_of(directory: &std::path::Path) -> u64 {
+    let now = nix::sys::statvfs::statvfs(directory).unwrap();
+    (now.blocks() - now.blocks_free()) * now.fragment_size()
+}
+
 #[test]
 fn what_fills_the_disk_is_ended() {
     if !alone("what_fills_the_disk_is_ended") {
         return;
     }
     let home = tempfile::tempdir().unwrap();
-    // In memory, and in this mount namespace alone.
-    let disk = Command::new("mount")
-        .args(["-t", "tmpfs", "-o", "size=4g", "disk"])
-        .arg(home.path())
-        .status()
-        .unwrap();
-    assert!(disk.success());
+    disk_on(home.path());
     for (fill, cap) in [
         ("head -c 1000000000 /dev/zero > /file", "\"file\": {"),
         ("sh -c 'i=0; while :; do head -c 100000000 /dev/zero > /file$i; i=$((i+1)); done'", "\"space\": {"),
@@ -197,8 +204,7 @@ fn what_fills_the_disk_is_ended() {
             .unwrap();
         let told = stdout(&output);
         assert!(told.contains(cap), "{fill}: {told}");
-        let used = nix::sys::statvfs::statvfs(home.path()).unwrap();
-        let used = (used.blocks() - used.blocks_free()) * used.fragment_size();
+        let used = used_of(home.path());
         assert!(used < 64 << 20, "{used} bytes are still there after {fill}");
     }
 }
@@ -209,16 +215,8 @@ fn a_container_that_stays_fills_no_disk_while_nobody_types() {
         return;
     }
     let home = tempfile::tempdir().unwrap();
-    let disk = Command::new("mount")
-        .args(["-t", "tmpfs", "-o", "size=4g", "disk"])
-        .arg(home.path())
-        .status()
-        .unwrap();
-    assert!(disk.success());
-    let used = || {
-        let now = nix::sys::statvfs::statvfs(home.path()).unwrap();
-        (now.blocks() - now.blocks_free()) * now.fragment_size()
-    };
+    disk_on(home.path());
+    let used = || used_of(home.path());
     let mut child = rlab(home.path())
         .env("TMPDIR", home.path())
         .args(["run", "--format", "json", "--script", "-"])

@@ -7,7 +7,7 @@ mod support;
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -16,7 +16,7 @@ use rlab::lab::course::Course;
 use rlab::recipe::compose::{Recipe, RootChange};
 use serde_json::Value;
 use support::peers::{Store, copy_program, find};
-use support::{has, is_root, rlab, run, status, stderr, stdout};
+use support::{has, is_root, outcomes, rlab, run, status, stderr, stdout};
 
 /// What is exported: the fullest recipe of every lab, single steps, and the finished container.
 const WHAT: [&str; 13] = [
@@ -171,18 +171,7 @@ fn answers(text: &str) -> Seen {
 
 /// The outcome of a line under a recipe, by rlab itself.
 fn by_rlab(recipe: &Recipe, line: &str) -> Value {
-    let home = tempfile::tempdir().unwrap();
-    let mut child = rlab(home.path())
-        .args(["run", "--script", "-", "--format", "json"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let lines = recipe.lines().join("\n") + "\n" + line + "\n";
-    child.stdin.take().unwrap().write_all(lines.as_bytes()).unwrap();
-    let output = child.wait_with_output().unwrap();
-    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
-    report["labs"][0]["start"].as_array().unwrap().last().unwrap()["outcome"].clone()
+    outcomes(&(recipe.lines().join("\n") + "\n" + line + "\n")).last().unwrap()["outcome"].clone()
 }
 
 #[test]

@@ -14,7 +14,7 @@ use std::path::Path;
 use std::process::{Child, Output, Stdio};
 use std::time::{Duration, Instant, SystemTime};
 
-use support::{LABS, alone, left_by, marked_by, others, rlab, status, stderr, stdout, wait_for};
+use support::{LABS, alone, fed, left_by, marked_by, others, rlab, status, stderr, stdout, wait_for};
 
 /// What is run while it is killed: every lab, what needs no lab, what stays in the background, what runs away from its
 /// first process, with a PID namespace and without.
@@ -252,15 +252,8 @@ fn killed_for_want_of_memory_before_its_program_starts_a_container_is_told_and_g
 
 fn play(lines: &str) -> Output {
     let home = tempfile::tempdir().unwrap();
-    let mut child = rlab(home.path())
-        .arg("play")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let child = fed(rlab(home.path()).arg("play"), lines);
     let pid = child.id();
-    child.stdin.take().unwrap().write_all(lines.as_bytes()).unwrap();
     let output = child.wait_with_output().unwrap();
     assert_eq!(left_by(pid), Vec::<String>::new());
     assert_eq!(others(), Vec::<String>::new());

@@ -5,33 +5,10 @@
 
 mod support;
 
-use std::io::Write;
-use std::process::{Command, Output, Stdio};
+use std::process::Command;
 
 use serde_json::Value;
-use support::{can_run_labs, has, is_root, left_by, rlab, stdout};
-
-/// Runs these lines, and gives what came of each. Nothing of it is left.
-fn lines(text: &str) -> Vec<Value> {
-    let home = tempfile::tempdir().unwrap();
-    let mut child = rlab(home.path())
-        .args(["run", "--script", "-", "--format", "json"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let pid = child.id();
-    child.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
-    let output = child.wait_with_output().unwrap();
-    assert_eq!(left_by(pid), Vec::<String>::new());
-    told(&output)
-}
-
-fn told(output: &Output) -> Vec<Value> {
-    let report: Value = serde_json::from_str(&stdout(output)).unwrap();
-    report["labs"][0]["start"].as_array().unwrap().clone()
-}
+use support::{can_run_labs, has, is_root, outcomes, stdout, told};
 
 fn said(line: &Value) -> &str {
     line["outcome"]["stdout"].as_str().unwrap_or_default().trim()
@@ -46,7 +23,7 @@ fn it_reaches_the_stage_and_not_the_host() {
     let marker = tempfile::Builder::new().prefix("real-host").tempfile_in("/").unwrap();
     let name = marker.path().display();
     for root in ["chroot", "pivot_root"] {
-        let told = lines(&format!(
+        let told = outcomes(&format!(
             "rootfs busybox\n{root}\n!stat -c %d:%i / {name}\nescape stat -c %d:%i /\nescape ls /\nescape ls {name}\n\
              escape sh -c 'cat /proc/mounts /home/jail/proc/mounts; ls -d /root /usr /tmp /home/*'\n"
         ));
@@ -69,7 +46,7 @@ fn a_chroot_lets_out_whoever_may_call_it_again() {
     if !can_run_labs() {
         return;
     }
-    let told = lines(
+    let told = outcomes(
         "rootfs busybox\nchroot\ncat /host.txt\nescape cat /host.txt\nunshare --pid --mount --mount-proc\nescape cat \
          /host.txt\ncapdrop CAP_SYS_CHROOT\nescape cat /host.txt\ndrop capdrop\npivot_root\nescape cat /host.txt\n",
     );

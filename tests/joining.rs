@@ -5,29 +5,8 @@
 
 mod support;
 
-use std::io::Write;
-use std::process::Stdio;
-
 use serde_json::Value;
-use support::{can_run_labs, has, is_root, left_by, rlab, status, stdout};
-
-/// Runs these lines, and gives what came of each. Nothing of it is left.
-fn lines(text: &str) -> Vec<Value> {
-    let home = tempfile::tempdir().unwrap();
-    let mut child = rlab(home.path())
-        .args(["run", "--script", "-", "--format", "json"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let pid = child.id();
-    child.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
-    let output = child.wait_with_output().unwrap();
-    assert_eq!(left_by(pid), Vec::<String>::new());
-    let report: Value = serde_json::from_str(&stdout(&output)).unwrap();
-    report["labs"][0]["start"].as_array().unwrap().clone()
-}
+use support::{can_run_labs, has, is_root, outcomes, status, stdout};
 
 /// What the last lines wrote, so many of them.
 fn last(told: &[Value], count: usize) -> Vec<String> {
@@ -38,7 +17,7 @@ fn last(told: &[Value], count: usize) -> Vec<String> {
 
 /// A container with these ingredients that sleeps for so long, and its PID on the host in `$(pid)` of a host line.
 fn asleep(ingredients: &str, seconds: u32, then: &str) -> Vec<Value> {
-    lines(&format!(
+    outcomes(&format!(
         "rootfs busybox\n{ingredients}\nsleep {seconds} &\n{}",
         then.replace("PID", &format!("$(pgrep -fx 'sleep {seconds}')"))
     ))
@@ -186,7 +165,7 @@ fn a_container_that_has_ended_or_never_was_cannot_be_entered() {
     if !can_run_labs() {
         return;
     }
-    let told = lines("nsenter -t 1 --all true\nsh -c 'exit 3' &\n!sleep 1\nnsenter -t 1 --all true\n");
+    let told = outcomes("nsenter -t 1 --all true\nsh -c 'exit 3' &\n!sleep 1\nnsenter -t 1 --all true\n");
     let what = |line: &Value| line["trouble"]["what"].as_str().unwrap_or_default().to_owned();
     assert!(what(&told[0]).contains("no background container"), "{}", told[0]);
     assert!(what(&told[3]).contains("has ended"), "{}", told[3]);

@@ -11,25 +11,18 @@ use rlab::recipe::compose::Recipe;
 use rlab::recipe::image::Act;
 use rlab::recipe::ingredient::{Ingredient, Tools};
 use rlab::recipe::line::{Command, Line};
-use rlab::recipe::machine::{CgroupVersion, Cgroups, Controller, Machine};
+use rlab::recipe::machine::{CgroupVersion, Cgroups, Machine};
 use rlab::recipe::plan::{Plan, RootPlace};
 use support::{LABS, snapshots};
 
 fn machine(version: CgroupVersion, euid: u32) -> Machine {
-    let controller = |name: &str| {
-        let parent = match version {
-            CgroupVersion::V1 => format!("/sys/fs/cgroup/{name}"),
-            CgroupVersion::V2 => "/sys/fs/cgroup".to_owned(),
-        };
-        Some(Controller { version, parent, inside: false })
-    };
-    let cgroups = Cgroups {
-        memory: controller("memory"),
-        pids: controller("pids"),
-        cpu: controller("cpu"),
-        ..Cgroups::default()
-    };
-    Machine { kernel: "6.18".to_owned(), euid, egid: euid, cgroups, memory_total: 24 << 30 }
+    Machine {
+        kernel: "6.18".to_owned(),
+        euid,
+        egid: euid,
+        cgroups: Cgroups::usual(version),
+        memory_total: 24 << 30,
+    }
 }
 
 /// What the lines of a lab become on a machine, without running any.

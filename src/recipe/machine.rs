@@ -61,6 +61,23 @@ pub struct Cgroups {
 }
 
 impl Cgroups {
+    /// All of them, of one generation, where they usually are: to tell what would be done on such a machine.
+    pub fn usual(version: CgroupVersion) -> Self {
+        let controller = |name: &str| {
+            let parent = match version {
+                CgroupVersion::V1 => format!("/sys/fs/cgroup/{name}"),
+                CgroupVersion::V2 => "/sys/fs/cgroup".to_owned(),
+            };
+            Some(Controller { version, parent, inside: false })
+        };
+        Self {
+            memory: controller("memory"),
+            pids: controller("pids"),
+            cpu: controller("cpu"),
+            absent: BTreeMap::new(),
+        }
+    }
+
     /// The controller of a resource.
     pub const fn of(&self, resource: Resource) -> Option<&Controller> {
         match resource {

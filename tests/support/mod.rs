@@ -16,6 +16,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
+use serde_json::Value;
+
 /// The labs that are built in, in the order of the course.
 pub(crate) const LABS: [&str; 7] =
     ["chroot", "pid-namespace", "memory-cgroup", "container", "exec", "image", "jailbreak"];
@@ -51,6 +53,22 @@ pub(crate) fn fed(command: &mut Command, lines: impl AsRef<[u8]>) -> Child {
 /// Feeds a command these lines and waits for its end.
 pub(crate) fn feed(command: &mut Command, lines: impl AsRef<[u8]>) -> Output {
     fed(command, lines).wait_with_output().unwrap()
+}
+
+/// Runs these lines without a lab, and gives what came of each, as JSON. Nothing of it is left.
+pub(crate) fn outcomes(lines: &str) -> Vec<Value> {
+    let home = tempfile::tempdir().unwrap();
+    let child = fed(rlab(home.path()).args(["run", "--script", "-", "--format", "json"]), lines);
+    let pid = child.id();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(left_by(pid), Vec::<String>::new());
+    told(&output)
+}
+
+/// What came of each line, of a report in JSON.
+pub(crate) fn told(output: &Output) -> Vec<Value> {
+    let report: Value = serde_json::from_str(&stdout(output)).unwrap();
+    report["labs"][0]["start"].as_array().unwrap().clone()
 }
 
 /// A command that runs where a seccomp filter hides clone3, as Docker's does; its words follow.

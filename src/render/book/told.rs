@@ -7,7 +7,7 @@ use crate::lab::diagnostic::nearest_or_all;
 use crate::lab::file::{LabLine, Need};
 use crate::recipe::compose::Recipe;
 use crate::recipe::line::{Command, Line};
-use crate::recipe::machine::{CgroupVersion, Cgroups, Controller, Machine};
+use crate::recipe::machine::{CgroupVersion, Cgroups, Machine};
 use crate::recipe::plan::{Plan, RootPlace};
 use crate::recipe::told;
 
@@ -95,18 +95,11 @@ pub(super) fn primitive(directive: &Directive<'_>) -> Result<String> {
 }
 
 fn machine(version: CgroupVersion, euid: u32) -> Machine {
-    let controller = |name: &str| {
-        let parent = match version {
-            CgroupVersion::V1 => format!("/sys/fs/cgroup/{name}"),
-            CgroupVersion::V2 => "/sys/fs/cgroup".to_owned(),
-        };
-        Some(Controller { version, parent, inside: false })
-    };
-    let cgroups = Cgroups {
-        memory: controller("memory"),
-        pids: controller("pids"),
-        cpu: controller("cpu"),
-        ..Cgroups::default()
-    };
-    Machine { kernel: String::new(), euid, egid: euid, cgroups, memory_total: 8 << 30 }
+    Machine {
+        kernel: String::new(),
+        euid,
+        egid: euid,
+        cgroups: Cgroups::usual(version),
+        memory_total: 8 << 30,
+    }
 }
