@@ -1,4 +1,5 @@
-//! What some guests get beside BusyBox and rlab: bwrap with a seccomp filter, profiles for AppArmor.
+//! What some guests get beside BusyBox and rlab: bwrap with a seccomp filter, profiles for AppArmor,
+//! a terminal.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -12,9 +13,19 @@ use crate::support::{seccomp, stderr, stdout};
 
 /// bwrap with its libraries, and the filter that it loads.
 pub(crate) fn filter(archive: &mut Archive) {
-    let bwrap = find("bwrap");
-    archive.program("bin/bwrap", &fs::read(&bwrap).unwrap());
-    let libraries = libraries(&bwrap);
+    with_libraries(archive, "bwrap");
+    archive.program("clone3-enosys", &seccomp::refusing(libc::SYS_clone3, libc::ENOSYS));
+}
+
+/// util-linux' `script`, which runs a program on a terminal: the BusyBox of Debian has none.
+pub(crate) fn terminal(archive: &mut Archive) {
+    with_libraries(archive, "script");
+}
+
+fn with_libraries(archive: &mut Archive, program: &str) {
+    let file = find(program);
+    archive.program(&format!("bin/{program}"), &fs::read(&file).unwrap());
+    let libraries = libraries(&file);
     // In this order the parents come first; that of all is there already.
     let above = libraries.iter().flat_map(|library| library.ancestors().skip(1));
     for directory in above.filter(|path| path.components().count() > 1).collect::<BTreeSet<_>>() {
@@ -23,7 +34,6 @@ pub(crate) fn filter(archive: &mut Archive) {
     for library in &libraries {
         archive.program(library.to_str().unwrap().trim_start_matches('/'), &fs::read(library).unwrap());
     }
-    archive.program("clone3-enosys", &seccomp::refusing(libc::SYS_clone3, libc::ENOSYS));
 }
 
 /// The loader and the libraries of a program, by the paths that it names them by.

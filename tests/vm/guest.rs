@@ -11,7 +11,7 @@ use crate::cpio::Archive;
 use crate::kernel::{self, Kernel};
 use crate::scenario::{Bring, Root, Scenario};
 use crate::support::{has, repository, skip};
-use crate::{bring, provoke};
+use crate::{bring, challenge, provoke};
 
 /// Emulation on a busy machine is slow; a guest that needs longer than this hangs.
 const PATIENCE: Duration = Duration::from_secs(600);
@@ -51,7 +51,7 @@ fn tried(scenario: &Scenario) -> Outcome {
         Some(Bring::Profiles) => has("apparmor_parser"),
         None => true,
     };
-    if !has("qemu-system-x86_64") || !has("busybox") || !brings {
+    if !has("qemu-system-x86_64") || !has("busybox") || !has("script") || !brings {
         return None;
     }
     match kernel::of_series(scenario.series) {
@@ -154,6 +154,10 @@ fn first_file_system(scenario: &Scenario, kernel: &Kernel) -> Vec<u8> {
         Some(Bring::Filter) => bring::filter(&mut archive),
         Some(Bring::Profiles) => bring::profiles(&mut archive),
         None => {}
+    }
+    if let Some(script) = challenge::script(scenario.name) {
+        archive.program("challenge", script);
+        bring::terminal(&mut archive);
     }
     archive.directory("provoke");
     for (name, one) in provoke::on(scenario.name) {

@@ -9,12 +9,14 @@
 //! - [`report`]: what a guest told, as the text of a snapshot.
 //! - [`calls`]: what each lab did there.
 //! - [`provoke`]: refusals that no other machine answers, and what rlab says of them.
+//! - [`challenge`]: bare hands on cgroup v2.
 //! - [`page`]: what all of them told, as a page of the book.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test ends where something is not as it must be")]
 
 mod bring;
 mod calls;
+mod challenge;
 mod cpio;
 mod guest;
 mod kernel;
@@ -36,6 +38,7 @@ fn hold(scenario: &'static Scenario) {
         support::snapshots(scenario.like).bind(|| insta::assert_snapshot!(format!("calls-{lab}"), calls));
     }
     provoke::hold(scenario.name, told);
+    challenge::hold(scenario.name, told);
 }
 
 /// One test a scenario, so that they run side by side and fail by name.

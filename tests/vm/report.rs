@@ -128,7 +128,7 @@ fn labs(report: &Value) -> String {
 }
 
 /// Lines that only one of the two states of the machine has.
-fn left(before: &str, after: &str) -> String {
+pub(crate) fn left(before: &str, after: &str) -> String {
     let only = |one: &str, other: &str, sign: char| -> String {
         let missing = one.lines().filter(|line| !other.lines().any(|known| known == *line));
         missing.map(|line| format!("{sign} {line}\n")).collect()
