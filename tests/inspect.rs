@@ -18,7 +18,7 @@ use rlab::recipe::plan::{Plan, RootPlace};
 use rlab::sandbox::machine;
 use serde_json::{Value, json};
 use support::peers::{Store, copy_program, find, lives, seconds};
-use support::{has, is_root, rlab, run, status, stderr, stdout};
+use support::{can_run_labs, has, is_root, outcomes, rlab, run, status, stderr, stdout};
 
 /// A process that is ended when the test is done with it.
 struct Sleeper {
@@ -351,6 +351,37 @@ fn a_container_of_podmans_is_taken_apart_by_its_name() {
     );
     assert!(notes(&told).contains("a seccomp filter"), "{}", notes(&told));
     assert!(Recipe::read(lines).is_ok());
+}
+
+#[test]
+fn the_word_says_of_a_number_what_the_command_says_of_a_pid() {
+    if !can_run_labs() || !has("pgrep") {
+        return;
+    }
+    let seconds = seconds();
+    let pid = format!("$(pgrep -fx 'sleep {seconds}')");
+    let program = env!("CARGO_BIN_EXE_rlab");
+    let told = outcomes(&format!(
+        "rootfs\nchroot\nunshare --pid --mount --mount-proc\nsleep {seconds} &\ninspect\ninspect %1\n\
+         !{program} inspect --format json {pid}\ninspect {}\ninspect 4000000000\n",
+        std::process::id()
+    ));
+    let [latest, first, command, here, nobody] = &told[told.len() - 5..] else { panic!("too few lines") };
+    let wanted: Value = serde_json::from_str(command["outcome"]["stdout"].as_str().unwrap()).unwrap();
+    // What is in use may be more a moment later.
+    let still = |told: &Value| {
+        let mut told = told.clone();
+        for group in told["cgroups"].as_object_mut().unwrap().values_mut() {
+            group["in_use"] = Value::Null;
+        }
+        told
+    };
+    assert_eq!(wanted["nspid"].as_array().unwrap().len(), 2);
+    assert_eq!(still(&latest["inspect"]), still(&wanted));
+    assert_eq!(still(&first["inspect"]), still(&wanted));
+    // What no container is called is a PID.
+    assert_eq!((&here["inspect"]["pid"], &here["trouble"]), (&json!(std::process::id()), &Value::Null));
+    assert!(nobody["trouble"]["what"].as_str().unwrap().contains("4000000000"), "{nobody}");
 }
 
 #[test]

@@ -49,7 +49,7 @@ fn refused(process: &Process) -> Trouble {
 }
 
 /// The number of the process that is meant.
-fn number(who: &str) -> Result<i32> {
+pub(super) fn number(who: &str) -> Result<i32> {
     if !who.is_empty() && who.bytes().all(|byte| byte.is_ascii_digit()) {
         let number = who.parse::<i32>().ok().filter(|number| *number > 0);
         return number.ok_or_else(|| {

@@ -99,7 +99,7 @@ impl Place<'_> {
                 _ => Vec::new(),
             },
             "drop" if before.is_empty() => self.plain(known.droppable.iter().map(String::as_str)),
-            "peek" if before.is_empty() => self.plain(known.jobs.iter().map(u32::to_string)),
+            "inspect" | "peek" if before.is_empty() => self.plain(known.jobs.iter().map(u32::to_string)),
             "kill" => {
                 let signals = if before.is_empty() { SIGNALS.as_slice() } else { &[] };
                 self.plain(
@@ -285,6 +285,7 @@ mod tests {
         assert_eq!(of("kill "), (5, of("kill ").1));
         assert!(of("kill ").1.contains(&"3".to_owned()) && of("kill -T").1 == ["-TERM"]);
         assert_eq!(of("peek "), all(5, &["1", "3"]));
+        assert_eq!(of("inspect "), all(8, &["1", "3"]));
         assert_eq!(of("capdrop CAP_SYS_P"), all(8, &["CAP_SYS_PACCT", "CAP_SYS_PTRACE"]));
         assert_eq!(of("help roo"), all(5, &["rootfs"]));
         assert_eq!(of("next "), all(5, &[]));

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::error::{Exit, Result, Trouble};
+use crate::frontend::inspect;
 use crate::lab::file::Need;
 use crate::recipe::compose::Recipe;
 use crate::recipe::enter::Enter;
@@ -11,6 +12,7 @@ use crate::recipe::image::Act;
 use crate::recipe::line::{Command, Line};
 use crate::recipe::machine::Machine;
 use crate::recipe::outcome::{Composed, End, HostState, Job, Map, Outcome, Peek};
+use crate::recipe::process::Process;
 use crate::sandbox::caps::Caps;
 use crate::sandbox::challenge::Looker;
 use crate::sandbox::look::View;
@@ -200,6 +202,17 @@ impl World for Real {
 
     fn peek(&mut self, job: Option<u32>) -> Result<Peek> {
         self.sandbox.peek(job)
+    }
+
+    fn inspect(&mut self, number: Option<u32>) -> Result<Process> {
+        let job = |job: &Job| number.is_none_or(|number| job.number == number);
+        let pid = match (self.sandbox.jobs().iter().rfind(|of| job(of)), number) {
+            (Some(job), _) => job.seen.pid,
+            (None, Some(number)) => inspect::number(&number.to_string())?,
+            // Told as `peek` tells it: nothing stays.
+            (None, None) => self.sandbox.peek(None)?.job.seen.pid,
+        };
+        crate::sandbox::inspect::inspect(pid)
     }
 
     fn kill(&mut self, job: u32, signal: i32) -> Result<Outcome> {

@@ -97,6 +97,8 @@ pub enum Line {
     Jobs,
     /// `peek [N]`; without a number the latest.
     Peek(Option<u32>),
+    /// `inspect [N]`: a container that stays, or any process; without a number the latest container.
+    Inspect(Option<u32>),
     /// `kill [-SIGNAL] N`; SIGKILL where no signal is named, since PID 1 ignores the gentle ones.
     Kill {
         /// The signal's number.

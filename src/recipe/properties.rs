@@ -163,6 +163,7 @@ fn line() -> impl Strategy<Value = Line> {
         Line::Shell,
         Line::Ablate,
         Line::Peek(None),
+        Line::Inspect(None),
     ]);
     prop_oneof![
         plain,
@@ -174,6 +175,7 @@ fn line() -> impl Strategy<Value = Line> {
         (enter(), command()).prop_map(|(enter, command)| Line::Enter(enter, command)),
         "[!-~]([ -~]{0,20}[!-~])?".prop_map(Line::Host),
         any::<u32>().prop_map(|job| Line::Peek(Some(job))),
+        any::<u32>().prop_map(|number| Line::Inspect(Some(number))),
         (1..=64_i32, any::<u32>()).prop_map(|(signal, job)| Line::Kill { signal, job }),
         walk().prop_map(Line::Walk),
         image().prop_map(Line::Image),

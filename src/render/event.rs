@@ -1,6 +1,7 @@
 //! Everything that the walk tells, as a document: one function, every variant.
 
 use super::document::{Line, Look, Role, Sign, Text};
+use super::inspect::Inspected;
 use super::mask::Masker;
 use super::pen::{MARGIN, Pen};
 use super::{ablation, beforeafter, calls, ended, jobs, map, markdown, page, trouble, verdicts};
@@ -63,6 +64,7 @@ fn told(event: &Event, pen: &Pen<'_>) -> Text {
         Event::Recipe(parts) => page::recipe(parts),
         Event::Jobs(what) => jobs::jobs(what, pen),
         Event::Peeked(what) => jobs::peek(what, pen),
+        Event::Inspected(what) => Inspected::new(what).masked(pen),
         Event::Ablated(table) => ablation::ablation(table, pen),
         Event::Map(what) => map::map(what, pen),
         Event::Status { position, steps, recipe } => page::status(position.as_ref(), steps, recipe, pen),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::document::{Line, Look, Role, Text};
-use super::pen::counted;
+use super::pen::{Pen, counted};
 use super::report::FORMAT;
 use crate::recipe::closest::closest;
 use crate::recipe::ingredient::Resource;
@@ -139,6 +139,18 @@ impl Inspected {
     /// The JSON, pretty, with a line end.
     pub fn json(&self) -> String {
         super::report::pretty(self)
+    }
+
+    /// The page, its numbers as names where they are masked.
+    pub(super) fn masked(&self, pen: &Pen<'_>) -> Text {
+        let Some(mask) = pen.mask else { return self.text(pen.look) };
+        let mut text = self.text(pen.look);
+        for span in text.lines.iter_mut().flat_map(|line| &mut line.spans) {
+            span.text = mask
+                .text(&span.text)
+                .replace(&format!("PID {}", self.pid), &format!("PID {}", mask.pid(self.pid)));
+        }
+        text
     }
 
     /// The page.

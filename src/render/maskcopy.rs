@@ -8,6 +8,7 @@ use crate::lab::check::Verdict;
 use crate::recipe::outcome::{
     AblationTable, Call, CallResult, Composed, GroupNow, Job, LimitSeen, Map, Outcome, Peek, Seen,
 };
+use crate::recipe::process::Process;
 use crate::session::event::Event;
 
 /// What stands for the control group that rlab itself is in.
@@ -57,6 +58,7 @@ impl Masker {
             Event::Judged(what) => Event::Judged(self.verdicts(what)),
             Event::Jobs(what) => Event::Jobs(what.iter().map(|job| self.job(job)).collect()),
             Event::Peeked(what) => Event::Peeked(self.peek(what)),
+            Event::Inspected(what) => Event::Inspected(Box::new(self.process(what))),
             Event::Ablated(what) => Event::Ablated(self.ablation(what)),
             Event::Map(what) => Event::Map(self.map(what)),
             Event::Recipe(parts) => Event::Recipe(
@@ -181,6 +183,28 @@ impl Masker {
             self.name_pid(process.pid);
         }
         Peek { job, processes: peek.processes.clone() }
+    }
+
+    /// A process that was taken apart, masked. Where rlab stands itself is a matter of who started it.
+    pub fn process(&mut self, process: &Process) -> Process {
+        self.name_pid(process.pid);
+        let mut copy = process.clone();
+        copy.command = self.paths(&copy.command);
+        if let Some(root) = copy.root.as_mut() {
+            root.path = self.paths(&root.path);
+        }
+        for mounted in &mut copy.mounts {
+            mounted.source = self.paths(&mounted.source);
+            mounted.bound = mounted.bound.as_ref().map(|bound| self.paths(bound));
+        }
+        for group in copy.groups.values_mut() {
+            group.path = if group.own { tokens::session_group(&group.path) } else { HOST_GROUP.to_owned() };
+            for limit in group.limit.iter_mut().chain(&mut group.above) {
+                limit.file = self.paths(&limit.file);
+            }
+            group.in_use = None;
+        }
+        copy
     }
 
     fn map(&mut self, map: &Map) -> Map {

@@ -1,13 +1,15 @@
 //! The JSON of `rlab run`: the events of a run, folded.
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
+use super::inspect::Inspected;
 use super::mask::Masker;
 use super::maskjson;
 use crate::error::{Refusal, Trouble};
 use crate::lab::check::Verdict;
 use crate::recipe::machine::{Cgroups, Machine};
 use crate::recipe::outcome::{AblationTable, Composed, Outcome, Peek};
+use crate::recipe::process::Process;
 use crate::session::event::{Event, Position};
 
 /// Version of the JSON; it rises when a field changes its meaning or goes.
@@ -122,9 +124,17 @@ pub struct LineReport {
     /// What `peek` showed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub peek: Option<Peek>,
+    /// What `inspect` showed.
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "inspected")]
+    pub inspect: Option<Box<Process>>,
     /// Why it could not be carried out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub trouble: Option<TroubleReport>,
+}
+
+/// As `rlab inspect` prints it.
+fn inspected<S: Serializer>(process: &Option<Box<Process>>, to: S) -> Result<S::Ok, S::Error> {
+    process.as_deref().map(Inspected::new).serialize(to)
 }
 
 /// A [`Trouble`] in JSON.
@@ -252,6 +262,7 @@ impl LabReport {
                     outcome: None,
                     probe: None,
                     peek: None,
+                    inspect: None,
                     trouble: None,
                 };
                 self.lines().push(line);
@@ -266,6 +277,7 @@ impl LabReport {
             Event::Composed(what) => self.in_line(|line| line.composed = Some(what.clone())),
             Event::Ended(what) => self.in_line(|line| line.outcome = Some(what.clone())),
             Event::Peeked(what) => self.in_line(|line| line.peek = Some(what.clone())),
+            Event::Inspected(what) => self.in_line(|line| line.inspect = Some(what.clone())),
             other => {
                 if let Event::BeforeAfter { after, .. } = other {
                     self.in_line(|line| line.probe = Some(after.clone()));
@@ -319,6 +331,7 @@ impl LineReport {
         self.outcome = self.outcome.take().map(|outcome| mask.outcome(&outcome));
         self.probe = self.probe.take().map(|probe| mask.outcome(&probe));
         self.peek = self.peek.take().map(|peek| mask.peek(&peek));
+        self.inspect = self.inspect.take().map(|process| Box::new(mask.process(&process)));
         if let Some(trouble) = &mut self.trouble {
             trouble.what = mask.text(&trouble.what);
             for cause in &mut trouble.causes {

@@ -8,6 +8,7 @@ use crate::lab::file::{Answer, Predict};
 use crate::recipe::ingredient::{Namespace, Resource};
 use crate::recipe::machine::CgroupVersion;
 use crate::recipe::outcome::*;
+use crate::recipe::process::Process;
 use crate::session::event::{Event, Graded, LabStatus, Position, StepStatus};
 use crate::session::progress::{Agreement, Prediction, Solver, Tally};
 
@@ -357,6 +358,12 @@ pub(super) fn all(v: Volatile) -> Vec<Event> {
         Event::Jobs(vec![job(v)]),
         Event::Jobs(Vec::new()),
         Event::Peeked(peek(v)),
+        Event::Inspected(Box::new(Process {
+            pid: v.pid,
+            nspid: vec![v.pid, 1],
+            command: "sleep 1234".to_owned(),
+            ..Process::default()
+        })),
         Event::Map(map(v)),
         Event::Ablated(table(v)),
         Event::Hint { number: 1, of: 4, text: "Which flag of `unshare` is about processes?".to_owned() },

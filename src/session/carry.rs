@@ -47,6 +47,10 @@ impl Walk {
                 let peek = stage.world.peek(*job)?;
                 stage.tell(Event::Peeked(peek));
             }
+            Line::Inspect(number) => {
+                let process = stage.world.inspect(*number)?;
+                stage.tell(Event::Inspected(Box::new(process)));
+            }
             Line::Ablate => self.ablate(stage)?,
             Line::Image(act) => self.image(act, stage)?,
             Line::Run(_)

@@ -5,6 +5,7 @@ use crate::error::Trouble;
 use crate::lab::check::Verdict;
 use crate::lab::file::{Lab, Predict};
 use crate::recipe::outcome::{AblationTable, Call, Composed, Job, Map, Outcome, Peek, Work};
+use crate::recipe::process::Process;
 use crate::session::progress::Tally;
 
 /// Where a step stands.
@@ -202,6 +203,8 @@ pub enum Event {
     Jobs(Vec<Job>),
     /// `peek`.
     Peeked(Peek),
+    /// `inspect`.
+    Inspected(Box<Process>),
     /// `ablate`.
     Ablated(AblationTable),
     /// `map`: every live container beside the host.

@@ -15,6 +15,7 @@ use crate::recipe::machine::{CgroupVersion, Cgroups, Controller, Machine};
 use crate::recipe::outcome::{
     Call, CallResult, Composed, End, HostState, Job, Map, NsPair, Outcome, Peek, Place, Seen,
 };
+use crate::recipe::process::Process;
 use crate::session::world::{Listener, Live, World};
 
 /// Processes of the made-up host.
@@ -222,6 +223,11 @@ impl World for Fake {
         };
         let job = found.cloned().ok_or_else(|| Trouble::usage("no container stays"))?;
         Ok(Peek { job, processes: Vec::new() })
+    }
+
+    fn inspect(&mut self, number: Option<u32>) -> Result<Process> {
+        let pid = self.peek(number)?.job.seen.pid;
+        Ok(Process { pid, ..Process::default() })
     }
 
     fn kill(&mut self, job: u32, signal: i32) -> Result<Outcome> {

@@ -165,7 +165,7 @@ impl Walk {
 
     /// The learner has had a line carried out, well or not. To look at what is there is no try.
     fn tried(&mut self, line: &Line) {
-        if matches!(line, Line::Recipe | Line::Jobs | Line::Peek(_)) {
+        if matches!(line, Line::Recipe | Line::Jobs | Line::Peek(_) | Line::Inspect(_)) {
             return;
         }
         if let Some(at) = self.at.as_mut().filter(|at| !at.visit.done) {

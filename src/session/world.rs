@@ -8,6 +8,7 @@ use crate::recipe::image::Act;
 use crate::recipe::line::Command;
 use crate::recipe::machine::Machine;
 use crate::recipe::outcome::{Call, Composed, HostState, Job, Map, Outcome, Peek, Work};
+use crate::recipe::process::Process;
 
 /// What happens while a command runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,6 +65,10 @@ pub trait World {
 
     /// Looks at a background container from both sides; the latest where no number is given.
     fn peek(&mut self, job: Option<u32>) -> Result<Peek>;
+
+    /// Takes a process apart: that of a background container of this number, else the one of this PID; that of the latest
+    /// container where no number is given.
+    fn inspect(&mut self, number: Option<u32>) -> Result<Process>;
 
     /// Sends a signal to the first process of a background container; the outcome tells how it ended, or `Running`.
     fn kill(&mut self, job: u32, signal: i32) -> Result<Outcome>;

@@ -46,6 +46,8 @@ impl fmt::Display for Line {
             Self::Jobs => f.write_str("jobs"),
             Self::Peek(None) => f.write_str("peek"),
             Self::Peek(Some(job)) => write!(f, "peek {job}"),
+            Self::Inspect(None) => f.write_str("inspect"),
+            Self::Inspect(Some(number)) => write!(f, "inspect {number}"),
             Self::Kill { signal: 9, job } => write!(f, "kill {job}"),
             Self::Kill { signal, job } => write!(f, "kill -{signal} {job}"),
             Self::Shell => f.write_str("shell"),

@@ -126,6 +126,8 @@ fn own_words_have_one_shape() {
     assert_eq!(parse("goto 2"), Line::Walk(Word::Goto("2".into())));
     assert_eq!(parse("peek"), Line::Peek(None));
     assert_eq!(parse("peek %2"), Line::Peek(Some(2)));
+    assert_eq!(parse("inspect"), Line::Inspect(None));
+    assert_eq!(parse("inspect 2417"), Line::Inspect(Some(2417)));
     assert_eq!(parse("kill 1"), Line::Kill { signal: 9, job: 1 });
     assert_eq!(parse("kill -sigterm %1"), Line::Kill { signal: 15, job: 1 });
     assert_eq!(parse("kill -s INT 1"), Line::Kill { signal: 2, job: 1 });
@@ -139,6 +141,8 @@ fn own_words_have_one_shape() {
         "start",
         "start a b",
         "peek x",
+        "inspect x",
+        "inspect 1 2",
         "kill",
         "kill x",
         "kill 1 2",

@@ -27,6 +27,7 @@ pub const WORDS: &[(&str, &str)] = &[
     ("PROGRAM… &", "a container that stays"),
     ("jobs", "the containers that stay"),
     ("peek [N]", "look into one of them, from inside and from the host"),
+    ("inspect [N]", "which ingredients one of them uses, or the process of that PID (`rlab inspect`)"),
     ("kill [-SIGNAL] N", "send its first process a signal (KILL where none is named)"),
     (
         "nsenter -t N [--all] [--mount --pid …] [--root] [--wd] [--join-cgroup] PROGRAM…",
@@ -128,6 +129,7 @@ impl Own<'_> {
             "ablate" => self.bare(Line::Ablate),
             "image" => image::read(self).map(Line::Image),
             "peek" => self.peek(),
+            "inspect" => self.inspect(),
             "kill" => self.kill(),
             "drop" => self.drop(),
             "nsenter" => enter::read(self),
@@ -218,6 +220,14 @@ impl Own<'_> {
         match self.args {
             [] => Ok(Line::Peek(None)),
             [number] => Ok(Line::Peek(Some(job(number)?))),
+            [_, extra, ..] => Err(self.too_many(extra)),
+        }
+    }
+
+    fn inspect(&self) -> Result<Line, LineError> {
+        match self.args {
+            [] => Ok(Line::Inspect(None)),
+            [number] => Ok(Line::Inspect(Some(job(number)?))),
             [_, extra, ..] => Err(self.too_many(extra)),
         }
     }

@@ -69,6 +69,7 @@ fn a_container_stays_and_is_killed_when_the_learner_leaves() {
     let events = learner.types("sleep 1234 &");
     assert_eq!(kinds(&events), ["Calls", "Ended", "Judged", "StepDone"]);
     assert_eq!(kinds(&learner.types("peek")), ["Peeked"]);
+    assert_eq!(kinds(&learner.types("inspect 1")), ["Inspected"]);
     assert_eq!(learner.trouble("ablate").hint.as_deref(), Some("`kill 1` first"));
     assert_eq!(kinds(&learner.types("kill 1"))[..2], ["Calls", "Ended"]);
     learner.trouble("kill 1");
