@@ -172,7 +172,11 @@ pub fn address(text: &str) -> (Layout, Option<String>) {
 pub fn unpacked(layers: &[Unpacked]) -> String {
     let line = |(at, layer): (usize, &Unpacked)| {
         let gone = if layer.gone > 0 { format!(", {} taken away", layer.gone) } else { String::new() };
-        format!("layer {}  {} entries{gone}\n", at + 1, layer.made)
+        let bare = match layer.bare {
+            0 => String::new(),
+            bare => format!(", {bare} without their extended attributes, which rlab does not set"),
+        };
+        format!("layer {}  {} entries{gone}{bare}\n", at + 1, layer.made)
     };
     layers.iter().enumerate().map(line).collect()
 }

@@ -179,6 +179,34 @@ fn a_layer_that_wants_out_is_refused_by_name() {
 }
 
 #[test]
+fn extended_attributes_are_told_and_not_set() {
+    let Some(place) = ready() else { return };
+    let place = place.path();
+    let record = |key: &str| {
+        let rest = format!(" {key}=red\n");
+        format!("{}{rest}", rest.len() + 2).into_bytes()
+    };
+    for (key, told) in [
+        ("SCHILY.xattr.user.color", ", 1 without their extended attributes"),
+        ("LIBARCHIVE.xattr.user.color", ", 1 without their extended attributes"),
+        ("comment.user.color", "layer 1  2 entries\n"),
+    ] {
+        let record = record(key);
+        let made = Made::of(
+            place,
+            &[tar(&[
+                ("PaxHeaders/file", b'x', "", &record),
+                ("file", b'0', "", b"text"),
+                ("other", b'0', "", b"text"),
+            ])],
+        );
+        let load = format!("image load {}", made.directory.display());
+        let seen = play(place, &["rootfs busybox", &load, "image unpack", "!cat \"$ROOTFS/file\""]).text;
+        assert!(seen.contains(told) && seen.contains("\n  text"), "{key}:\n{seen}");
+    }
+}
+
+#[test]
 fn what_would_fill_the_disk_or_the_memory_is_refused_before() {
     let Some(place) = ready() else { return };
     let place = place.path();

@@ -70,6 +70,37 @@ fn skopeo_and_umoci_take_what_rlab_makes() {
 }
 
 #[test]
+fn layers_of_zstd_are_refused_and_what_is_said_to_help_helps() {
+    if !peers(&["skopeo"]) {
+        return;
+    }
+    let place = tempfile::tempdir().unwrap();
+    let own = layout(place.path(), CONFIG);
+    let at = |name: &str| place.path().join(name).display().to_string();
+    let (old, new) = (at("old"), at("new"));
+    let from = format!("oci:{}:1.0", own.display());
+    sure(
+        "skopeo",
+        &["--insecure-policy", "copy", "--dest-compress-format", "zstd", &from, &format!("oci:{old}")],
+    );
+    let unpacked = |of: &str| play(place.path(), &[&format!("image load {of}"), "image unpack"]).text;
+    let told = unpacked(&old);
+    let hint = told.lines().skip_while(|line| !line.contains("hint:")).collect::<Vec<_>>().join(" ");
+    let words: Vec<&str> = hint.split_whitespace().collect();
+    let hint = words.join(" ");
+    let command = hint.split('`').nth(1).unwrap_or_else(|| panic!("{told}"));
+    assert!(told.contains("layer.v1.tar+zstd"), "{told}");
+    // Done to the letter.
+    let command = command.replace("oci:DIR", &format!("oci:{old}")).replace("oci:NEW", &format!("oci:{new}"));
+    let mut words = command.split(' ');
+    let program = words.next().unwrap();
+    let arguments: Vec<&str> = ["--insecure-policy"].into_iter().chain(words).collect();
+    sure(program, &arguments);
+    let told = unpacked(&new);
+    assert!(!told.contains("error:") && told.contains("unpack"), "{told}");
+}
+
+#[test]
 fn podman_runs_what_rlab_makes_as_rlab_does() {
     if !peers(&["podman", "runc", "conmon"]) {
         return;

@@ -24,6 +24,8 @@ pub struct Unpacked {
     pub made: usize,
     /// Whiteouts that took something away.
     pub gone: usize,
+    /// Entries that were made without the extended attributes that the layer has for them.
+    pub bare: usize,
 }
 
 /// Unpacks an image into an empty directory, lowest layer first.
@@ -73,6 +75,7 @@ impl Tree {
             Meaning::Put(path) => {
                 self.put(&path, entry, bytes)?;
                 laid.done.made += 1;
+                laid.done.bare += usize::from(entry.attributes);
                 match entry.kind {
                     Kind::Directory => {
                         laid.directories.insert(path.clone(), self.marks(entry));

@@ -34,6 +34,9 @@ impl Default for Room {
     }
 }
 
+/// How records of extended attributes begin: those of GNU tar and of Go, and those of bsdtar.
+const ATTRIBUTES: [&[u8]; 2] = [b"SCHILY.xattr.", b"LIBARCHIVE.xattr."];
+
 /// What an entry is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Kind {
@@ -66,6 +69,8 @@ pub struct Entry {
     pub gid: u32,
     /// Seconds since 1970.
     pub mtime: i64,
+    /// Whether extended attributes are named, which are not given to what is made.
+    pub attributes: bool,
 }
 
 /// Takes an entry, and the bytes of a file.
@@ -180,6 +185,7 @@ fn read(header: &Header, size: u64, said: Said, room: &mut Room) -> Result<Entry
     let mut mtime = header.mtime().ok().and_then(|time| i64::try_from(time).ok()).unwrap_or(0);
     let mut sparse = header.entry_type() == EntryType::GNUSparse;
     let mut real = size;
+    let mut attributes = false;
     for extension in PaxExtensions::new(&said.pax) {
         let extension = extension.map_err(|error| unreadable(&error))?;
         let (key, value) = (extension.key_bytes(), extension.value_bytes());
@@ -195,7 +201,10 @@ fn read(header: &Header, size: u64, said: Said, room: &mut Room) -> Result<Entry
                 sparse = true;
                 real = parsed().and_then(|size| u64::try_from(size).ok()).unwrap_or(u64::MAX);
             }
-            other => sparse |= other.starts_with(b"GNU.sparse."),
+            other => {
+                attributes |= ATTRIBUTES.iter().any(|prefix| other.starts_with(prefix));
+                sparse |= other.starts_with(b"GNU.sparse.");
+            }
         }
     }
     let refused = |what: String| Trouble::usage(format!("`{}` in the layer {what}", shown(&name)));
@@ -230,7 +239,7 @@ fn read(header: &Header, size: u64, said: Said, room: &mut Room) -> Result<Entry
         }
         room.bytes -= real;
     }
-    Ok(Entry { name, kind, mode: header.mode().unwrap_or(0) & 0o7777, uid, gid, mtime })
+    Ok(Entry { name, kind, mode: header.mode().unwrap_or(0) & 0o7777, uid, gid, mtime, attributes })
 }
 
 /// A stream that ends in an error where it is longer than it may be.
