@@ -130,6 +130,31 @@ fn the_articles_commands_reach_every_goal() {
 }
 
 #[test]
+fn nothing_is_made_on_the_host_beside_the_place() {
+    if !can_paste() {
+        return;
+    }
+    let name = format!("left-{}", std::process::id());
+    let hierarchies = std::fs::read_to_string("/proc/self/mounts").unwrap();
+    let tops: Vec<&str> = hierarchies
+        .lines()
+        .filter(|line| line.split(' ').nth(2).is_some_and(|kind| kind.starts_with("cgroup")))
+        .filter_map(|line| line.split(' ').nth(1))
+        .collect();
+    assert!(tops.len() > 3, "{tops:?}");
+    let disk = ["/etc", "/root", "/usr", "/var", "/var/tmp", "/opt"];
+    let mut lines = String::new();
+    for place in tops.iter().chain(&disk) {
+        lines.push_str(&format!("mkdir {place}/{name}\n"));
+    }
+    let (_, shown) = paste("chroot", &lines);
+    assert!(shown.contains("Read-only file system"), "{shown}");
+    for place in tops.iter().chain(&disk) {
+        assert!(!Path::new(place).join(&name).exists(), "{place} has it:\n{shown}");
+    }
+}
+
+#[test]
 fn a_goal_without_its_command_is_not_reached() {
     if !can_paste() {
         return;

@@ -3,7 +3,8 @@
 //! The place is made so that everything that is made in it can be found again. Its mounts are its own. `/tmp` is a file
 //! system in memory, with the shell's home in it. And over the mount point of each hierarchy of control groups lies a group
 //! of the session's: what is made below `/sys/fs/cgroup/memory` in there is made in a group that bears our name, and no
-//! group of a stranger is ever touched.
+//! group of a stranger is ever touched. The hierarchies that no lab is about, and the host's own directories, can only be
+//! read in there: what cannot be made need not be taken away.
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -143,13 +144,19 @@ impl Sandbox {
         }
         let recipe = Recipe::read(lines.iter().map(String::as_str))?;
         self.compose(&recipe, &mut |_| {})?;
+        let mut covered = Vec::new();
         for group in self.standing.group.state(self.machine()) {
             let path = Path::new(&group.path);
             without_swap(path);
             hand_on(path);
             if let Some(top) = mount_point(path) {
                 lines.push(format!("mount --bind {} {}", quoted(&group.path), quoted(&top)));
+                covered.push(top);
             }
+        }
+        let others = hierarchies().filter(|top| !covered.contains(top)).collect::<Vec<_>>();
+        for place in others.into_iter().chain(directories_of_the_host()) {
+            lines.push(format!("mount --bind -o ro {0} {0}", quoted(&place)));
         }
         Recipe::read(lines.iter().map(String::as_str))
     }
@@ -285,13 +292,27 @@ fn outcome(seen: Option<Seen>, limits: Vec<LimitSeen>, memory: Option<MemorySeen
     }
 }
 
+/// The mount point of every hierarchy of control groups.
+fn hierarchies() -> impl Iterator<Item = String> {
+    let entries = proc::mounts(0).unwrap_or_default();
+    entries.into_iter().filter(|entry| entry.fstype.starts_with("cgroup")).map(|entry| entry.target)
+}
+
 /// The mount point of the hierarchy in which a group is.
 fn mount_point(group: &Path) -> Option<String> {
-    let entries = proc::mounts(0).unwrap_or_default();
-    let over = entries
-        .into_iter()
-        .filter(|entry| entry.fstype.starts_with("cgroup") && group.starts_with(&entry.target));
-    over.map(|entry| entry.target).max_by_key(String::len)
+    hierarchies().filter(|top| group.starts_with(top)).max_by_key(String::len)
+}
+
+/// What is in the host's root and is kept on its disk. The kernel's own views stay as they are, and so does what the
+/// system keeps of this boot.
+fn directories_of_the_host() -> Vec<String> {
+    let entries = fs::read_dir("/").into_iter().flatten().flatten();
+    let directories = entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
+    let names = directories.filter_map(|entry| entry.file_name().into_string().ok());
+    let kept = names.filter(|name| !["dev", "proc", "run", "sys", "tmp"].contains(&name.as_str()));
+    let mut paths: Vec<String> = kept.map(|name| format!("/{name}")).collect();
+    paths.sort();
+    paths
 }
 
 /// The article sets one limit, and where there is swap the kernel would push memory out to it and kill nobody. Groups take
