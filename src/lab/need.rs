@@ -37,8 +37,6 @@ pub enum Need {
     PidsCgroup,
     /// A group with a limit of processor time.
     CpuCgroup,
-    /// A container engine that starts a container with a limit.
-    DockerOrPodman,
 }
 
 /// How a need is told and tried.
@@ -51,7 +49,7 @@ struct Trial {
 
 impl Need {
     /// Every need, in the order in which they are told.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 14] = [
         Self::Chroot,
         Self::PivotRoot,
         Self::MountNamespace,
@@ -66,7 +64,6 @@ impl Need {
         Self::MemoryCgroup,
         Self::PidsCgroup,
         Self::CpuCgroup,
-        Self::DockerOrPodman,
     ];
 
     /// The word in a lab file and in `rlab doctor`.
@@ -149,10 +146,6 @@ impl Need {
             }
             Self::PidsCgroup => ("pids-cgroup", "a limit of processes", &["cgroup pids.max=20"], "true"),
             Self::CpuCgroup => ("cpu-cgroup", "a limit of processor time", &["cgroup cpu.max=50%"], "true"),
-            // Tried by the engine itself, with an image of this root.
-            Self::DockerOrPodman => {
-                ("docker-or-podman", "a container of a real engine's, with a limit", &["rootfs"], "true")
-            }
         };
         Trial { name, description, lines, probe }
     }

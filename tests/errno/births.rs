@@ -50,6 +50,13 @@ pub(crate) const ALL: &[Provocation] = &[
         "exec unshare --pid sh -c '/bin/true; exec $RLAB'",
         "true\n",
     ),
+    provoke(
+        "join-own-user-namespace",
+        "setns",
+        EINVAL,
+        PLAIN,
+        "rootfs\nchroot\nsleep 1000 &\nnsenter -t 1 --user true\n",
+    ),
     provoke("pid-namespace-half", "clone3", EINVAL, HALF, "unshare --pid\ntrue\n"),
     provoke(
         "namespace-count-zero",

@@ -135,6 +135,14 @@ pub(super) const ROWS: &[Row] = &[
         "start rlab further outside",
     ),
     row(
+        "join-own-user-namespace",
+        &["setns"],
+        EINVAL,
+        &["CLONE_NEWUSER"],
+        "the container is in the user namespace that rlab is in, and nobody can enter the one that they are in already",
+        "leave out `--user`: `--all` takes each namespace that is not the host's",
+    ),
+    row(
         "processes-of-group",
         BIRTH,
         EAGAIN,

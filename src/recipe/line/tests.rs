@@ -407,32 +407,3 @@ fn nsenter_says_what_is_missing() {
     }
     assert!(refused("nsenter -t 1 --pdi ps").hint.unwrap().contains("--pid"));
 }
-
-#[test]
-fn words_of_dockers_are_passed_on_but_for_what_reaches_beyond_the_session() {
-    let words = |text: &str| match parse(text) {
-        Line::Docker(words) => words.join("|"),
-        other => panic!("`{text}` was read as {other:?}"),
-    };
-    assert_eq!(words("docker import - busybox"), "import|-|busybox");
-    assert_eq!(words("docker run --rm -d busybox sleep 1234"), "run|--rm|-d|busybox|sleep|1234");
-    assert_eq!(
-        words("docker exec a sh -c 'x=$(head -c 1 /dev/zero)'"),
-        "exec|a|sh|-c|x=$(head -c 1 /dev/zero)"
-    );
-    // What follows the image is the program's.
-    assert_eq!(words("docker run busybox grep -v x"), "run|busybox|grep|-v|x");
-    for (text, at) in [
-        ("docker run -v /:/host busybox ls", 11),
-        ("docker run --name a -m 7m --mount=type=bind busybox ls", 26),
-        ("docker run --pid=host busybox ls", 11),
-        ("docker pull busybox", 7),
-        ("docker import busybox.tar busybox", 7),
-        ("docker import - --help", 7),
-    ] {
-        assert_eq!(refused(text).at, at, "{text}");
-    }
-    assert_eq!(refused("docker rnu busybox").hint.as_deref(), Some("did you mean `docker run`?"));
-    assert!(refused("docker pull busybox").hint.unwrap().contains("nothing is fetched"));
-    refused("docker");
-}

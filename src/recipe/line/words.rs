@@ -1,7 +1,7 @@
 //! The words of rlab's own: which ones there are, and their exact shape.
 
 use super::scan::{Scan, Word as Token, scan, trimmed};
-use super::{Line, LineError, Word, docker, enter, image, ingredients, program};
+use super::{Line, LineError, Word, enter, image, ingredients, program};
 use crate::recipe::nearest::nearest;
 
 /// Every word of the grammar: how it is written, and what it does in one line. For help and completion.
@@ -35,10 +35,6 @@ pub const WORDS: &[(&str, &str)] = &[
     ),
     ("escape PROGRAM…", "run it after the classic way out of a chroot, on a stage that stands for the host"),
     ("shell", "an interactive shell inside"),
-    (
-        "docker import - NAME · docker run|exec|ps|images|inspect|logs|kill|rm …",
-        "the same with a real engine (Podman), which keeps everything in this session",
-    ),
     (
         "image pack · config · manifest · index · show · load · unpack · run · forge · rm",
         "an image of the root: made step by step, looked at, unpacked, run with its own program",
@@ -132,7 +128,6 @@ impl Own<'_> {
             "shell" => self.bare(Line::Shell),
             "ablate" => self.bare(Line::Ablate),
             "image" => image::read(self).map(Line::Image),
-            "docker" => docker::read(self).map(Line::Docker),
             "peek" => self.peek(),
             "inspect" => self.inspect(),
             "kill" => self.kill(),
