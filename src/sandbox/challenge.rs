@@ -144,19 +144,20 @@ impl Sandbox {
         }
         let recipe = Recipe::read(lines.iter().map(String::as_str))?;
         self.compose(&recipe, &mut |_| {})?;
+        let tops = hierarchies();
         let mut covered = Vec::new();
         for group in self.standing.group.state(self.machine()) {
             let path = Path::new(&group.path);
             without_swap(path);
             hand_on(path);
-            if let Some(top) = mount_point(path) {
-                lines.push(format!("mount --bind {} {}", quoted(&group.path), quoted(&top)));
+            if let Some(top) = mount_point(path, &tops) {
+                lines.push(format!("mount --bind {} {}", quoted(&group.path), quoted(top)));
                 covered.push(top);
             }
         }
-        let others = hierarchies().filter(|top| !covered.contains(top)).collect::<Vec<_>>();
-        for place in others.into_iter().chain(directories_of_the_host()) {
-            lines.push(format!("mount --bind -o ro {0} {0}", quoted(&place)));
+        let directories = directories_of_the_host();
+        for place in tops.iter().filter(|top| !covered.contains(top)).chain(&directories) {
+            lines.push(format!("mount --bind -o ro {0} {0}", quoted(place)));
         }
         Recipe::read(lines.iter().map(String::as_str))
     }
@@ -293,14 +294,14 @@ fn outcome(seen: Option<Seen>, limits: Vec<LimitSeen>, memory: Option<MemorySeen
 }
 
 /// The mount point of every hierarchy of control groups.
-fn hierarchies() -> impl Iterator<Item = String> {
-    let entries = proc::mounts(0).unwrap_or_default();
-    entries.into_iter().filter(|entry| entry.fstype.starts_with("cgroup")).map(|entry| entry.target)
+fn hierarchies() -> Vec<String> {
+    let entries = proc::mounts(0).unwrap_or_default().into_iter();
+    entries.filter(|entry| entry.fstype.starts_with("cgroup")).map(|entry| entry.target).collect()
 }
 
-/// The mount point of the hierarchy in which a group is.
-fn mount_point(group: &Path) -> Option<String> {
-    hierarchies().filter(|top| group.starts_with(top)).max_by_key(String::len)
+/// The mount point of the hierarchy in which a group is, of all of them.
+fn mount_point<'a>(group: &Path, tops: &'a [String]) -> Option<&'a String> {
+    tops.iter().filter(|top| group.starts_with(top)).max_by_key(|top| top.len())
 }
 
 /// What is in the host's root and is kept on its disk. The kernel's own views stay as they are, and so does what the

@@ -23,9 +23,10 @@ pub const LAYOUT: &str = "{\n  \"imageLayoutVersion\": \"1.0.0\"\n}\n";
 const REF_NAME: &str = "org.opencontainers.image.ref.name";
 /// The media type of a layer as Docker's tools write it.
 const DOCKER_LAYER: &str = "application/vnd.docker.image.rootfs.diff.tar.gzip";
-/// What to do about layers that are compressed with zstd.
-const RECOMPRESS: &str = "rlab reads tar, plain or compressed with gzip: \
-     `skopeo copy --dest-compress-format gzip oci:DIR oci:NEW` writes the same image so";
+/// What layers may be.
+const READABLE: &str = "rlab reads tar, plain or compressed with gzip";
+/// What makes such layers of others.
+const RECOMPRESS: &str = "`skopeo copy --dest-compress-format gzip oci:DIR oci:NEW` writes the same image so";
 
 /// A file among the blobs: its digest, which is its name too, and its size in bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -241,9 +242,10 @@ pub fn parts(json: &str) -> Result<(Blob, Vec<(Blob, bool)>)> {
             MediaType::ImageLayerGzip => true,
             MediaType::Other(other) if other == DOCKER_LAYER => true,
             other => {
-                let hint = match other.to_string().ends_with("+zstd") {
-                    true => RECOMPRESS,
-                    false => "rlab reads tar, plain or compressed with gzip",
+                let hint = if other.to_string().ends_with("+zstd") {
+                    format!("{READABLE}: {RECOMPRESS}")
+                } else {
+                    READABLE.to_owned()
                 };
                 return Err(Trouble::usage(format!("rlab does not read layers of the type `{other}`"))
                     .because(format!("in the layer {}", layer.digest()))

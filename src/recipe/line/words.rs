@@ -128,8 +128,8 @@ impl Own<'_> {
             "shell" => self.bare(Line::Shell),
             "ablate" => self.bare(Line::Ablate),
             "image" => image::read(self).map(Line::Image),
-            "peek" => self.peek(),
-            "inspect" => self.inspect(),
+            "peek" => self.one_or_latest(Line::Peek),
+            "inspect" => self.one_or_latest(Line::Inspect),
             "kill" => self.kill(),
             "drop" => self.drop(),
             "nsenter" => enter::read(self),
@@ -216,18 +216,11 @@ impl Own<'_> {
         self.args.last().unwrap_or(self.word).at.max(self.found.end.min(self.text.trim_end().len()))
     }
 
-    fn peek(&self) -> Result<Line, LineError> {
+    /// A word that looks at the container of a number, or at the latest.
+    fn one_or_latest(&self, line: fn(Option<u32>) -> Line) -> Result<Line, LineError> {
         match self.args {
-            [] => Ok(Line::Peek(None)),
-            [number] => Ok(Line::Peek(Some(job(number)?))),
-            [_, extra, ..] => Err(self.too_many(extra)),
-        }
-    }
-
-    fn inspect(&self) -> Result<Line, LineError> {
-        match self.args {
-            [] => Ok(Line::Inspect(None)),
-            [number] => Ok(Line::Inspect(Some(job(number)?))),
+            [] => Ok(line(None)),
+            [number] => Ok(line(Some(job(number)?))),
             [_, extra, ..] => Err(self.too_many(extra)),
         }
     }
