@@ -1,15 +1,14 @@
-//! The reference pages of the book say what the parser does: every key is there with an example, and every example
-//! is read.
+//! The reference of the book says what the parser does: every key of the schema has an example, and every example is
+//! read.
 
 #![allow(clippy::panic, clippy::unwrap_used, reason = "a helper of a test fails the test")]
 
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use rlab::lab::course::Course;
-use rlab::lab::file::{Lab, Measure, Need};
+use rlab::lab::file::Lab;
 use rlab::lab::lint::{Severity, lint};
-use rlab::lab::read::{ABLATION_KEYS, LAB_KEYS, PREDICT_KEYS, ROW_KEYS, STEP_KEYS, check_keys};
+use rlab::lab::read::schema::{self, Table};
 use rlab::recipe::line::{Line, WORDS};
 
 fn page(name: &str) -> String {
@@ -76,87 +75,70 @@ fn whole(block: &Block) -> String {
         format!("{}{}{text}", head(""), step(""))
     } else if text.starts_with("[[step.check]]") {
         format!("{}{}{ABLATION}{text}", head(""), step(""))
-    } else if block.section == "Keys of a lab" {
+    } else if block.section == "lab" {
         format!("{}{text}{}", head(key), step(""))
     } else {
         format!("{}[[step]]\n{}{text}", head(""), without(STEP, key))
     }
 }
 
+/// The examples of the schema, each under the name of its table.
+fn examples() -> Vec<Block> {
+    let of = |table: &Table| {
+        let section = table.name.to_owned();
+        table.fields().map(move |field| Block {
+            section: section.clone(),
+            entry: field.key.to_owned(),
+            language: "toml".to_owned(),
+            text: format!("{}\n", field.example),
+        })
+    };
+    schema::ALL.iter().flat_map(of).collect()
+}
+
 #[test]
 fn every_toml_example_is_a_lab_or_a_part_of_one() {
+    let by_hand = ["lab-format.md", "checks.md"].map(|name| blocks(&page(name)));
+    let by_hand = by_hand.into_iter().flatten().filter(|block| block.language == "toml");
     let mut seen = 0;
-    for name in ["lab-format.md", "checks.md"] {
-        for block in blocks(&page(name)).iter().filter(|block| block.language == "toml") {
-            let source = whole(block);
-            if let Err(mistakes) = Lab::read(name, &source) {
-                panic!("{name}, `{}`:\n{}\nin\n{source}", block.entry, mistakes[0]);
-            }
-            seen += 1;
+    for block in by_hand.chain(examples()) {
+        let source = whole(&block);
+        if let Err(mistakes) = Lab::read("example", &source) {
+            panic!("`{}` of {}:\n{}\nin\n{source}", block.entry, block.section, mistakes[0]);
         }
+        seen += 1;
     }
     assert!(seen > 60, "only {seen} examples were found");
 }
 
-/// The keys that a section's entries tell, each with an example that has the key.
-fn documented(page: &str, sections: &[&str]) -> BTreeSet<String> {
-    let blocks = blocks(page);
-    let has = |block: &&Block| {
-        let entry = block.entry.as_str();
-        block.text.lines().any(|line| {
-            line.starts_with(&format!("{entry} ="))
-                || line.starts_with(&format!("[[step.{entry}]]"))
-                || line.starts_with(&format!("[step.{entry}]"))
-                || line.starts_with(&format!("[[step.ablation.{entry}]]"))
-                || line == format!("[[{entry}]]")
-        })
-    };
-    let of = |block: &&Block| sections.contains(&block.section.as_str()) && block.language == "toml";
-    blocks.iter().filter(of).filter(has).map(|block| block.entry.clone()).collect()
-}
-
-fn keys<'k>(keys: impl IntoIterator<Item = &'k str>) -> BTreeSet<String> {
-    keys.into_iter().map(str::to_owned).collect()
-}
-
 #[test]
-fn every_key_of_a_lab_is_told_with_an_example_and_no_other() {
-    let page = page("lab-format.md");
-    for (section, known) in [
-        ("Keys of a lab", LAB_KEYS),
-        ("Keys of a step", STEP_KEYS),
-        ("Keys of a prediction", PREDICT_KEYS),
-        ("Keys of an ablation table", ABLATION_KEYS),
-        ("Keys of a row", ROW_KEYS),
-    ] {
-        assert_eq!(documented(&page, &[section]), keys(known.iter().copied()), "{section}");
+fn every_example_has_the_key_that_it_is_an_example_of() {
+    for Block { section, entry, text, .. } in examples() {
+        let heads = [
+            format!("{entry} ="),
+            format!("[[{entry}]]"),
+            format!("[[step.{entry}]]"),
+            format!("[step.{entry}]"),
+            format!("[[step.ablation.{entry}]]"),
+        ];
+        let has = text.lines().any(|line| heads.iter().any(|head| line.starts_with(head)));
+        assert!(has, "`{entry}` of {section}:\n{text}");
     }
 }
 
 #[test]
-fn every_condition_is_told_with_an_example_and_with_what_passes_and_fails() {
-    let page = page("checks.md");
-    let sections: Vec<&str> = page.lines().filter_map(|line| line.strip_prefix("## ")).collect();
-    assert_eq!(documented(&page, &sections), keys(check_keys()));
-    for entry in page.split("\n### ").skip(1).filter(|entry| !entry.starts_with("`claim`")) {
-        let told = entry.to_lowercase();
-        let name = entry.lines().next().unwrap_or_default();
-        assert!(
-            told.contains("passes") && (told.contains("fails") || told.contains("tell the two")),
-            "{name}"
-        );
-    }
-}
-
-#[test]
-fn every_need_and_measure_stands_in_its_table() {
-    let page = page("lab-format.md");
-    let row = |name: &str, text: &str| page.contains(&format!("| `{name}` | {text} |"));
-    for need in Need::ALL {
-        assert!(row(need.name(), need.description()), "`{need}`");
-    }
-    for measure in Measure::ALL {
-        assert!(page.contains(&format!("| `{}` | ", measure.name())), "`{}`", measure.name());
+fn every_key_is_told_and_every_condition_with_what_passes_and_fails() {
+    for table in schema::ALL {
+        for field in table.fields() {
+            let (about, more) = (field.about, field.more);
+            assert!(about.len() > 8 && about.ends_with(['.', ':']), "`{}` of {}", field.key, table.name);
+            assert!(more.is_empty() || more.ends_with('.'), "`{}` of {}", field.key, table.name);
+            if table == schema::CHECK && field.key != "claim" {
+                let told = format!("{about} {more}").to_lowercase();
+                let fails = told.contains("fails") || told.contains("tell the two");
+                assert!(told.contains("passes") && fails, "`{}`: {told}", field.key);
+            }
+        }
     }
 }
 

@@ -12,6 +12,7 @@ use std::process::{Output, Stdio};
 
 use rlab::lab::course::Course;
 use rlab::lab::file::{Lab, Need};
+use rlab::lab::read::schema;
 use serde_json::{Value, json};
 use support::{can_run_labs, has, repository, rlab, status, stderr, stdout};
 
@@ -116,6 +117,8 @@ fn a_wrong_directive_ends_the_build_with_chapter_line_and_the_nearest_right_one(
         ("{{#rlab step pid-namespace}}", 3, "`pid-namespace:fresh`"),
         ("{{#rlab lab}}", 3, "{{#rlab lab pid-namespace}}"),
         ("{{#rlab primitive pid-namespac}}", 3, "did you mean `pid-namespace`?"),
+        ("{{#rlab fields stp}}", 3, "did you mean `step`?"),
+        ("{{#rlab fields step lab}}", 3, "{{#rlab fields step}}"),
         ("{{#rlab errnos all}}", 3, "{{#rlab errnos}}"),
         ("{{#rlab ablation pid-namespace:fresh}}", 3, "`ablate`"),
         ("{{#rlab labs", 3, "`}}`"),
@@ -216,6 +219,21 @@ fn every_need_is_a_section_of_what_the_kernel_did() {
         let (_, text) = page.split_once(&section).unwrap_or_else(|| panic!("`{need}` has no section"));
         let text = text.split("\n## ").next().unwrap();
         assert!(text.contains(&format!("{{{{#rlab primitive {need}}}}}")), "`{need}` is not shown");
+    }
+}
+
+#[test]
+fn every_key_of_a_lab_file_is_a_section_of_its_page() {
+    let pages = pages(&preprocess(&real()));
+    for table in schema::ALL {
+        let name = if table == schema::CHECK { "checks.md" } else { "lab-format.md" };
+        let (_, text) = pages.iter().find(|(path, _)| path == name).unwrap();
+        for field in table.fields() {
+            let heading = format!("\n### `{}`\n", field.key);
+            let sections = between(text, &heading, "\n##");
+            let told = sections.iter().any(|section| section.contains(field.about));
+            assert!(told, "`{}` of {} on {name}", field.key, table.name);
+        }
     }
 }
 

@@ -120,6 +120,16 @@ impl Measure {
             Self::OomKill => "oom_kill",
         }
     }
+
+    /// One line, for people.
+    pub const fn description(self) -> &'static str {
+        match self {
+            Self::ProcessesSeen => "processes that the container's /proc lists",
+            Self::PidInside => "the process id inside",
+            Self::Status => "the exit status as a shell shows it",
+            Self::OomKill => "kills for want of memory that the group counted",
+        }
+    }
 }
 
 /// The same probes under ever more ingredients, to see which ingredient changes which observation.

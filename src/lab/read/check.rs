@@ -10,15 +10,8 @@ use crate::lab::diagnostic::{Findings, nearest_or_all};
 use crate::lab::file::Ablation;
 use crate::lab::read::conditions::{CONDITIONS, Condition};
 use crate::lab::read::fields::{Fields, mistaken, string};
+use crate::lab::read::schema;
 use crate::recipe::outcome::Place;
-
-/// The keys of a check that are not conditions by themselves.
-const FRAME_KEYS: [&str; 5] = ["claim", "on", "cell", "call", "changes"];
-
-/// Every key of a `[[step.check]]`.
-pub fn check_keys() -> Vec<&'static str> {
-    FRAME_KEYS.into_iter().chain(CONDITIONS.iter().map(|(key, _)| *key)).collect()
-}
 
 /// Reads every `[[step.check]]` of a step.
 pub(in crate::lab) fn read_checks(
@@ -30,18 +23,10 @@ pub(in crate::lab) fn read_checks(
     tables
         .into_iter()
         .map(|(table, span)| {
-            let fields = Fields::open(table, span, &check_keys(), "a check", findings);
+            let fields = Fields::open(table, span, &schema::CHECK, findings);
             read_check(&fields, ablation, findings)
         })
         .collect()
-}
-
-/// The keys of a check that a `[[goal]]` has too.
-const GOAL_FRAME: [&str; 1] = ["claim"];
-
-/// Every key of a `[[goal]]`.
-pub(in crate::lab) fn goal_keys() -> Vec<&'static str> {
-    GOAL_FRAME.into_iter().chain(CONDITIONS.iter().map(|(key, _)| *key)).collect()
 }
 
 /// Reads every `[[goal]]` of a lab: a check on what can be seen of a process from outside.
@@ -50,7 +35,7 @@ pub(in crate::lab) fn read_goals(lab: &Fields<'_>, findings: &mut Findings<'_>) 
     tables
         .into_iter()
         .map(|(table, span)| {
-            let fields = Fields::open(table, span, &goal_keys(), "a goal", findings);
+            let fields = Fields::open(table, span, &schema::GOAL, findings);
             let goal = read_check(&fields, None, findings);
             if !goal.outcome.iter().all(from_outside) || !goal.state.iter().all(of_the_machine) {
                 let hint = "it is about a process as the host sees it (`root`, `namespace`, `pid_inside`, `limit`, \
@@ -78,7 +63,7 @@ fn of_the_machine(claim: &StateClaim) -> bool {
 
 fn read_check(fields: &Fields<'_>, ablation: Option<&Ablation>, findings: &mut Findings<'_>) -> Check {
     let mut check = Check {
-        claim: fields.required("claim", "what is claimed, in the learner's words", findings),
+        claim: fields.required("claim", findings),
         on: read_place(fields, findings),
         cell: read_cell(fields, ablation, findings),
         outcome: Vec::new(),
@@ -155,9 +140,9 @@ fn read_call(fields: &Fields<'_>, check: &mut Check, findings: &mut Findings<'_>
 
 fn read_cell(fields: &Fields<'_>, ablation: Option<&Ablation>, findings: &mut Findings<'_>) -> Option<Cell> {
     let (table, span) = fields.table("cell", findings)?;
-    let cell = Fields::open(table, span.clone(), &["row", "probe"], "`cell`", findings);
-    let row = cell.required("row", "the name of a row of the ablation table", findings);
-    let probe = cell.required("probe", "a probe of the ablation table", findings);
+    let cell = Fields::open(table, span.clone(), &schema::CELL, findings);
+    let row = cell.required("row", findings);
+    let probe = cell.required("probe", findings);
     known_probe(&probe, &span, ablation, findings);
     known_row(&row, &span, ablation, findings);
     Some(Cell { row, probe })

@@ -111,7 +111,13 @@ fn signal(key: &str, value: Value<'_>, f: &mut Findings<'_>) -> Option<i32> {
     let read = match value.get_ref() {
         DeValue::String(name) => signal_number(name),
         // Linux has the signals 1 to 64.
-        _ => i32::try_from(integer(key, value, f)?).ok().filter(|number| (1..=64).contains(number)),
+        DeValue::Integer(_) => {
+            i32::try_from(integer(key, value, f)?).ok().filter(|number| (1..=64).contains(number))
+        }
+        other => {
+            mistaken(key, "a name such as `\"SIGKILL\"` or a number", value, other, f);
+            return None;
+        }
     };
     if read.is_none() {
         f.report(
@@ -142,7 +148,11 @@ fn errno(key: &str, value: Value<'_>, f: &mut Findings<'_>) -> Option<i32> {
 fn parts(key: &str, value: Value<'_>, f: &mut Findings<'_>) -> Option<Vec<String>> {
     let parts = match value.get_ref() {
         DeValue::String(text) => vec![(text.as_ref(), value.span())],
-        _ => strings(key, value, f),
+        DeValue::Array(_) => strings(key, value, f),
+        other => {
+            mistaken(key, "a string or a list of strings", value, other, f);
+            return None;
+        }
     };
     filled(key, &parts, value, f)?;
     Some(parts.into_iter().map(|(text, _)| text.to_owned()).collect())
@@ -209,7 +219,11 @@ fn processes(key: &str, value: Value<'_>, f: &mut Findings<'_>) -> Option<Proces
             );
             None
         }
-        _ => number(key, value, f).map(Processes::Count),
+        DeValue::String(_) | DeValue::Integer(_) => number(key, value, f).map(Processes::Count),
+        other => {
+            mistaken(key, "a number, a comparison, `\"host\"` or `\"none\"`", value, other, f);
+            None
+        }
     }
 }
 

@@ -9,6 +9,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use crate::lab::diagnostic::{Findings, listed};
+use crate::lab::read::schema::Table;
 use crate::recipe::nearest::nearest;
 
 /// A value with its place.
@@ -19,28 +20,29 @@ pub(in crate::lab) struct Fields<'t> {
     table: &'t DeTable<'t>,
     /// Where the table is; mistakes such as a missing key are shown there.
     pub(in crate::lab) span: Range<usize>,
+    schema: &'static Table,
 }
 
 impl<'t> Fields<'t> {
-    /// Opens a table, and notes every key that is not one of these.
+    /// Opens a table, and notes every key that its schema does not have.
     pub(in crate::lab) fn open(
         table: &'t DeTable<'t>,
         span: Range<usize>,
-        keys: &[&str],
-        of: &str,
+        schema: &'static Table,
         findings: &mut Findings<'_>,
     ) -> Self {
+        let keys = schema.keys();
         for key in table.keys() {
             let name = key.get_ref().as_ref();
             if !keys.contains(&name) {
                 let hint = match nearest(name, keys.iter().copied()) {
                     Some(near) => format!("did you mean `{near}`?"),
-                    None => format!("{of} has {}", listed(keys)),
+                    None => format!("{} has {}", schema.of, listed(&keys)),
                 };
                 findings.report(key.span(), format!("unknown key `{name}`"), Some(hint));
             }
         }
-        Self { table, span }
+        Self { table, span, schema }
     }
 
     /// The value of a key, if it is there.
@@ -66,19 +68,33 @@ impl<'t> Fields<'t> {
         string(key, self.get(key)?, findings)
     }
 
-    /// A string that has to be there and not be blank; `what` it is for is told where it is missing.
-    pub(in crate::lab) fn required(&self, key: &str, what: &str, findings: &mut Findings<'_>) -> String {
-        match self.get(key) {
-            None => findings.report(self.span.clone(), format!("`{key}` is missing: {what}"), None),
-            Some(value) => {
-                let text = string(key, value, findings);
-                if text.is_some_and(|text| text.trim().is_empty()) {
-                    findings.report(value.span(), format!("`{key}` is empty: {what}"), None);
-                }
-                return text.unwrap_or_default().to_owned();
-            }
+    /// A string that has to be there and not be blank; what it is for is told where it is missing.
+    pub(in crate::lab) fn required(&self, key: &str, findings: &mut Findings<'_>) -> String {
+        let Some(value) = self.given(key, None, findings) else { return String::new() };
+        let text = string(key, value, findings);
+        if text.is_some_and(|text| text.trim().is_empty()) {
+            findings.report(value.span(), format!("`{key}` is empty: {}", self.purpose(key)), None);
         }
-        String::new()
+        text.unwrap_or_default().to_owned()
+    }
+
+    /// The value of a key that has to be there.
+    pub(in crate::lab) fn given(
+        &self,
+        key: &str,
+        hint: Option<String>,
+        findings: &mut Findings<'_>,
+    ) -> Option<Value<'t>> {
+        let value = self.get(key);
+        if value.is_none() {
+            findings.report(self.span.clone(), format!("`{key}` is missing: {}", self.purpose(key)), hint);
+        }
+        value
+    }
+
+    /// What a key that has to be there is for.
+    fn purpose(&self, key: &str) -> &'static str {
+        self.schema.field(key).and_then(|field| field.missing).unwrap_or("it has to be there")
     }
 
     /// A whole number.

@@ -2,16 +2,16 @@
 //!
 //! - `fields`: one table, key by key.
 //! - `check`, `conditions`: the checks of a step.
+//! - [`schema`]: which keys there are, and what the book tells of them.
 //! - `token`: where a word inside a string stands in the file.
 
 pub(in crate::lab) mod check;
 pub(in crate::lab) mod conditions;
 pub(in crate::lab) mod fields;
+pub mod schema;
 #[cfg(test)]
 mod tests;
 mod token;
-
-pub use crate::lab::read::check::check_keys;
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -21,23 +21,9 @@ use toml::de::DeTable;
 use crate::lab::diagnostic::{Diagnostic, Findings, nearest_or_all};
 use crate::lab::file::{Ablation, AblationRow, Answer, Lab, LabLine, Measure, Need, Predict, Step};
 use crate::lab::read::check::{read_checks, read_goals};
-use crate::lab::read::fields::Fields;
+use crate::lab::read::fields::{Fields, integer};
 use crate::lab::read::token::word_in_token;
 use crate::recipe::line::Line;
-
-/// The keys of a lab.
-pub const LAB_KEYS: &[&str] = &["format", "id", "title", "minutes", "book", "needs", "start", "step", "goal"];
-/// The keys of a `[[step]]`.
-pub const STEP_KEYS: &[&str] = &[
-    "id", "title", "say", "predict", "try", "probe", "check", "needs", "hints", "why", "type", "notes",
-    "ablation",
-];
-/// The keys of a `[step.predict]`.
-pub const PREDICT_KEYS: &[&str] = &["ask", "choices", "answer", "measure"];
-/// The keys of a `[step.ablation]`.
-pub const ABLATION_KEYS: &[&str] = &["probes", "row"];
-/// The keys of a `[[step.ablation.row]]`.
-pub const ROW_KEYS: &[&str] = &["name", "lines"];
 
 /// What a line of a lab file is for, which says what it may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,18 +67,16 @@ fn syntax(message: &str) -> String {
 }
 
 fn read_lab(document: &DeTable<'_>, findings: &mut Findings<'_>) -> Lab {
-    let fields = Fields::open(document, 0..0, LAB_KEYS, "a lab", findings);
-    match fields.get("format") {
-        None => findings.report(0..0, "`format` is missing", Some("write `format = 1` first".to_owned())),
-        Some(value) => {
-            if fields.integer("format", findings).is_some_and(|format| format != 1) {
-                let hint = "this rlab reads `format = 1`".to_owned();
-                findings.report(value.span(), "unknown format", Some(hint));
-            }
-        }
+    let fields = Fields::open(document, 0..0, &schema::LAB, findings);
+    let hint = Some("write `format = 1` first".to_owned());
+    if let Some(value) = fields.given("format", hint, findings)
+        && integer("format", value, findings).is_some_and(|format| format != 1)
+    {
+        let hint = "this rlab reads `format = 1`".to_owned();
+        findings.report(value.span(), "unknown format", Some(hint));
     }
     let lab = Lab {
-        id: read_id(&fields, "the word for `rlab start`", findings),
+        id: read_id(&fields, findings),
         title: read_title(&fields, findings),
         minutes: read_minutes(&fields, findings),
         book: fields.string("book", findings).map(str::to_owned),
@@ -108,8 +92,8 @@ fn read_lab(document: &DeTable<'_>, findings: &mut Findings<'_>) -> Lab {
     lab
 }
 
-fn read_id(fields: &Fields<'_>, what: &str, findings: &mut Findings<'_>) -> String {
-    let id = fields.required("id", what, findings);
+fn read_id(fields: &Fields<'_>, findings: &mut Findings<'_>) -> String {
+    let id = fields.required("id", findings);
     let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     let Some(value) = fields.get("id") else { return id };
     if !id.chars().all(allowed) || id.starts_with('-') || id.ends_with('-') {
@@ -123,7 +107,7 @@ fn read_id(fields: &Fields<'_>, what: &str, findings: &mut Findings<'_>) -> Stri
 }
 
 fn read_title(fields: &Fields<'_>, findings: &mut Findings<'_>) -> String {
-    let title = fields.required("title", "one line for people", findings);
+    let title = fields.required("title", findings);
     if title.trim().contains('\n') {
         findings.report(fields.key_span("title"), "`title` is longer than one line", None);
     }
@@ -131,11 +115,8 @@ fn read_title(fields: &Fields<'_>, findings: &mut Findings<'_>) -> String {
 }
 
 fn read_minutes(fields: &Fields<'_>, findings: &mut Findings<'_>) -> u32 {
-    let Some(value) = fields.get("minutes") else {
-        findings.report(fields.span.clone(), "`minutes` is missing: how long a learner takes", None);
-        return 0;
-    };
-    let Some(minutes) = fields.integer("minutes", findings) else { return 0 };
+    let Some(value) = fields.given("minutes", None, findings) else { return 0 };
+    let Some(minutes) = integer("minutes", value, findings) else { return 0 };
     match u32::try_from(minutes) {
         Ok(minutes) if (1..=600).contains(&minutes) => minutes,
         _ => {
@@ -166,7 +147,7 @@ fn read_steps(fields: &Fields<'_>, findings: &mut Findings<'_>) -> Vec<Step> {
     let mut known: BTreeMap<String, usize> = BTreeMap::new();
     let mut steps = Vec::new();
     for (number, (table, span)) in fields.tables("step", findings).into_iter().enumerate() {
-        let fields = Fields::open(table, span, STEP_KEYS, "a step", findings);
+        let fields = Fields::open(table, span, &schema::STEP, findings);
         let step = read_step(&fields, findings);
         if let Some(first) = known.insert(step.id.clone(), number + 1).filter(|_| !step.id.is_empty()) {
             let at = fields.get("id").map_or_else(|| fields.span.clone(), toml::Spanned::span);
@@ -196,9 +177,9 @@ fn read_step(fields: &Fields<'_>, findings: &mut Findings<'_>) -> Step {
     let ablation = read_ablation(fields, findings);
     let text = |key: &str, findings: &mut Findings<'_>| fields.string(key, findings).map(str::to_owned);
     Step {
-        id: read_id(fields, "the word after the colon in `rlab start LAB:STEP`", findings),
+        id: read_id(fields, findings),
         title: read_title(fields, findings),
-        say: fields.required("say", "what this is and why, in Markdown", findings),
+        say: fields.required("say", findings),
         try_lines: read_lines(fields, "try", Use::Act, findings),
         probe: read_probe(fields, findings),
         needs: fields.get("needs").map(|_| read_needs(fields, findings)),
@@ -255,8 +236,8 @@ fn read_line(text: &str, span: Range<usize>, used: Use, findings: &mut Findings<
 
 fn read_predict(fields: &Fields<'_>, findings: &mut Findings<'_>) -> Option<Predict> {
     let (table, span) = fields.table("predict", findings)?;
-    let fields = Fields::open(table, span, PREDICT_KEYS, "`predict`", findings);
-    let ask = fields.required("ask", "the question", findings);
+    let fields = Fields::open(table, span, &schema::PREDICT, findings);
+    let ask = fields.required("ask", findings);
     let choices: Vec<String> = fields
         .strings("choices", findings)
         .unwrap_or_default()
@@ -322,20 +303,18 @@ fn read_measure(
 
 fn read_ablation(fields: &Fields<'_>, findings: &mut Findings<'_>) -> Option<Ablation> {
     let (table, span) = fields.table("ablation", findings)?;
-    let fields = Fields::open(table, span.clone(), ABLATION_KEYS, "`ablation`", findings);
+    let fields = Fields::open(table, span.clone(), &schema::ABLATION, findings);
     let probes = read_lines(&fields, "probes", Use::Column, findings);
     let mut rows: Vec<AblationRow> = Vec::new();
     for (table, span) in fields.tables("row", findings) {
-        let fields = Fields::open(table, span, ROW_KEYS, "a row", findings);
-        let name = fields.required("name", "what the row is called, such as `+ PID namespace`", findings);
+        let fields = Fields::open(table, span, &schema::ROW, findings);
+        let name = fields.required("name", findings);
         if rows.iter().any(|row| row.name == name) {
             findings.report(fields.key_span("name"), format!("two rows are called `{name}`"), None);
         }
         rows.push(AblationRow { name, lines: read_lines(&fields, "lines", Use::Row, findings) });
     }
-    if fields.get("probes").is_none() {
-        findings.report(span.clone(), "`probes` is missing: the commands that are compared", None);
-    }
+    fields.given("probes", None, findings);
     if rows.len() < 2 {
         let hint = "write `[[step.ablation.row]]` for each".to_owned();
         findings.report(span, "a comparison needs at least two rows", Some(hint));

@@ -97,7 +97,7 @@ fn line_ends_and_a_byte_order_mark_change_nothing() {
         told(&broken),
         [
             "1:1(6) unknown key `fromat` | did you mean `format`?",
-            "1:1(1) `format` is missing | write `format = 1` first",
+            "1:1(1) `format` is missing: the number of this format | write `format = 1` first",
         ]
     );
 }
@@ -106,7 +106,7 @@ fn line_ends_and_a_byte_order_mark_change_nothing() {
 const MISTAKES: &[(&str, &str, &str)] = &[
     ("try = [", "tyr = [", "13:1(3) unknown key `tyr` | did you mean `try`?"),
     ("format = 1", "format = 2", "1:10(1) unknown format | this rlab reads `format = 1`"),
-    ("format = 1", "", "1:1(1) `format` is missing | write `format = 1` first"),
+    ("format = 1", "", "1:1(1) `format` is missing: the number of this format | write `format = 1` first"),
     (
         "\"pid-namespace\"\ntitle",
         "\"PID\"\ntitle",

@@ -96,8 +96,12 @@ impl Directive<'_> {
 }
 
 fn example(what: &str) -> &'static str {
-    // A lab and a need have this name.
-    if what.contains("step") { "pid-namespace:fresh" } else { "pid-namespace" }
+    match what {
+        _ if what.contains("step") => "pid-namespace:fresh",
+        _ if what.contains("table") => "step",
+        // A lab and a need have this name.
+        _ => "pid-namespace",
+    }
 }
 
 /// A name that is none, with the nearest that is, or all of them.

@@ -7,6 +7,12 @@ pub(super) fn escaped(text: &str) -> String {
     ansi_to_html::Esc(text).to_string()
 }
 
+/// With a capital letter in front, where it begins with one that has it.
+pub(super) fn capital(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
+
 /// Markdown of a lab as HTML, safe inside a block of HTML: no line of it is empty.
 pub(super) fn markdown(text: &str) -> String {
     let mut out = String::new();

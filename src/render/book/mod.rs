@@ -100,7 +100,14 @@ const DIRECTIVES: &[(&str, &str, &str, Write)] = &[
         d.bare()?;
         Ok(reference::words())
     }),
-    ("schema", "", "the keys of a lab file", |_, d| {
+    ("measures", "", "what can be measured for a prediction", |_, d| {
+        d.bare()?;
+        Ok(reference::measures())
+    }),
+    ("fields", "TABLE", "every key of a table of a lab file, each with an example", |_, d| {
+        reference::fields(d.one("a table of a lab file")?)
+    }),
+    ("schema", "", "the keys of a lab file at a glance", |_, d| {
         d.bare()?;
         Ok(reference::schema())
     }),

@@ -1,7 +1,10 @@
 //! Tables that the program knows by itself.
 
+use super::html::capital;
+use crate::error::{Result, Trouble};
+use crate::lab::diagnostic::nearest_or_all;
 use crate::lab::file::{Measure, Need};
-use crate::lab::read::{ABLATION_KEYS, LAB_KEYS, PREDICT_KEYS, ROW_KEYS, STEP_KEYS, check_keys};
+use crate::lab::read::schema::{self, Field, Table};
 use crate::recipe::errno;
 use crate::recipe::line::WORDS;
 
@@ -56,27 +59,63 @@ pub(super) fn words() -> String {
     out
 }
 
-/// The keys of a lab file, from the tables that the reader of lab files uses.
+/// What can be measured for a prediction.
+pub(super) fn measures() -> String {
+    let mut out = "| measure | what is measured |\n|---|---|\n".to_owned();
+    for measure in Measure::ALL {
+        out.push_str(&format!("| `{}` | {} |\n", measure.name(), cell(measure.description())));
+    }
+    out
+}
+
+/// The keys of a lab file, from the schema that the reader of lab files uses.
 pub(super) fn schema() -> String {
-    let checks = check_keys();
+    let listed = |keys: &[&str]| keys.iter().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(" ");
+    let mut out = "| table | its keys |\n|---|---|\n".to_owned();
+    for table in schema::ALL {
+        let page = if table == schema::CHECK { "checks.md" } else { "lab-format.md" };
+        out.push_str(&format!("| [{}]({page}) | {} |\n", table.written, listed(&table.keys())));
+    }
     let needs: Vec<&str> = Need::ALL.iter().map(|need| need.name()).collect();
     let measures: Vec<&str> = Measure::ALL.iter().map(|measure| measure.name()).collect();
-    let mut out = "| table | its keys |\n|---|---|\n".to_owned();
-    for (table, page, keys) in [
-        ("the lab", "lab-format.md", LAB_KEYS),
-        ("`[[step]]`", "lab-format.md", STEP_KEYS),
-        ("`[step.predict]`", "lab-format.md", PREDICT_KEYS),
-        ("`[[step.check]]`", "checks.md", checks.as_slice()),
-        ("`[step.ablation]`", "lab-format.md", ABLATION_KEYS),
-        ("`[[step.ablation.row]]`", "lab-format.md", ROW_KEYS),
-    ] {
-        let keys: Vec<String> = keys.iter().map(|key| format!("`{key}`")).collect();
-        out.push_str(&format!("| [{table}]({page}) | {} |\n", keys.join(" ")));
-    }
-    let listed = |names: &[&str]| names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(" ");
     out.push_str(&format!("| values of `needs` | {} |\n", listed(&needs)));
     out.push_str(&format!("| values of `measure` | {} |\n", listed(&measures)));
     out
+}
+
+/// Every key of one table of a lab file, each with what it is for and an example.
+///
+/// # Errors
+/// There is no such table.
+pub(super) fn fields(name: &str) -> Result<String> {
+    let Some(table) = schema::ALL.into_iter().find(|table| table.name == name) else {
+        let names = schema::ALL.map(|table| table.name);
+        let trouble = Trouble::usage(format!("no table of a lab file is called `{name}`"));
+        return Err(trouble.hint(nearest_or_all(name, &names)));
+    };
+    Ok(told(&table))
+}
+
+fn told(table: &Table) -> String {
+    let mut out = String::new();
+    for group in table.groups {
+        if !group.title.is_empty() {
+            out.push_str(&format!("## {}\n\n", group.title));
+        }
+        if !group.about.is_empty() {
+            out.push_str(&format!("{}\n\n", group.about));
+        }
+        group.fields.iter().for_each(|field| out.push_str(&entry(field)));
+    }
+    out
+}
+
+fn entry(field: &Field) -> String {
+    let required = if field.missing.is_some() { ", required" } else { "" };
+    let Field { key, about, example, more, .. } = field;
+    let value = capital(field.value);
+    let entry = format!("### `{key}`\n\n{value}{required}. {about}\n\n```toml\n{example}\n```\n\n");
+    if more.is_empty() { entry } else { format!("{entry}{more}\n\n") }
 }
 
 /// Every directive.

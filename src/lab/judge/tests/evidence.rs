@@ -9,6 +9,7 @@ use crate::lab::diagnostic::Findings;
 use crate::lab::file::{Ablation, AblationRow, LabLine};
 use crate::lab::read::check::read_checks;
 use crate::lab::read::fields::Fields;
+use crate::lab::read::schema;
 use crate::recipe::ingredient::{Namespace, Resource};
 use crate::recipe::line::{Command, Line};
 use crate::recipe::machine::CgroupVersion;
@@ -22,7 +23,7 @@ pub(super) fn check(condition: &str) -> Check {
     let source = format!("[[check]]\nclaim = \"it is so\"\n{condition}\n");
     let document = DeTable::parse(&source).unwrap();
     let mut findings = Findings::new("test.toml", &source);
-    let fields = Fields::open(document.get_ref(), 0..0, &["check"], "a step", &mut findings);
+    let fields = Fields::open(document.get_ref(), 0..0, &schema::STEP, &mut findings);
     let checks = read_checks(&fields, Some(&three_rows()), &mut findings);
     let mistakes = findings.into_vec();
     assert!(mistakes.is_empty(), "{}", mistakes[0]);
