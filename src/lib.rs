@@ -10,13 +10,14 @@
 //! | [`lab`] | PURE lab files, steps, checks, lint, the built-in course |
 //! | [`recipe`] | PURE line grammar, recipe, plan, outcome, and the recipe told as shell, docker, OCI |
 //! | [`session`] | PURE the learner's walk: state machine, progress |
+//! | [`workshop`] | PURE a workshop for a room: messages between learner and board, hash chain, rules |
 //! | [`render`] | PURE values → document → text; tables, before and after, masking |
 //! | [`kernel`] | the only room that talks to the kernel: thin typed wrappers, one file a primitive |
 //! | [`sandbox`] | runs a plan for real: rootfs, launch, supervise, observe, clean up |
 //! | [`frontend`] | REPL, script, book: terminal, files, environment, clock |
 //!
-//! The arrows: `lab → recipe`; `session → lab, recipe`; `render → every pure room`; `sandbox → recipe, kernel`;
-//! `frontend → all but kernel`. `tests/house.rs` reads the `use` lines and holds this.
+//! The arrows: `lab → recipe`; `session → lab, recipe`; `workshop → lab`; `render → every pure room`;
+//! `sandbox → recipe, kernel`; `frontend → all but kernel`. `tests/house.rs` reads the `use` lines and holds this.
 
 pub mod cli;
 pub mod error;
@@ -27,3 +28,4 @@ pub mod recipe;
 pub mod render;
 pub mod sandbox;
 pub mod session;
+pub mod workshop;

@@ -16,15 +16,16 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("recipe", &[]),
     ("lab", &["recipe"]),
     ("session", &["lab", "recipe"]),
+    ("workshop", &["lab"]),
     ("render", &["lab", "recipe", "session"]),
     ("kernel", &[]),
     ("sandbox", &["recipe", "kernel"]),
-    ("frontend", &["cli", "lab", "recipe", "session", "render", "sandbox"]),
-    ("main", &["cli", "lab", "recipe", "session", "render", "sandbox", "frontend"]),
+    ("frontend", &["cli", "lab", "recipe", "session", "workshop", "render", "sandbox"]),
+    ("main", &["cli", "lab", "recipe", "session", "workshop", "render", "sandbox", "frontend"]),
 ];
 
 /// Rooms that are values in, values out.
-const PURE: &[&str] = &["cli", "error", "lab", "recipe", "render", "session"];
+const PURE: &[&str] = &["cli", "error", "lab", "recipe", "render", "session", "workshop"];
 
 /// What a pure room does not reach for: files, the environment, other processes, the clock, system calls.
 const IMPURE: &[&str] = &[
