@@ -14,11 +14,14 @@
 //! | [`render`] | PURE values → document → text; tables, before and after, masking |
 //! | [`kernel`] | the only room that talks to the kernel: thin typed wrappers, one file a primitive |
 //! | [`sandbox`] | runs a plan for real: rootfs, launch, supervise, observe, clean up |
+//! | `board` | what serves a workshop's room: log, HTTP, the instructor's page; with the feature `workshop` |
 //! | [`frontend`] | REPL, script, book: terminal, files, environment, clock |
 //!
 //! The arrows: `lab → recipe`; `session → lab, recipe`; `workshop → lab`; `render → every pure room`;
-//! `sandbox → recipe, kernel`; `frontend → all but kernel`. `tests/house.rs` reads the `use` lines and holds this.
+//! `sandbox → recipe, kernel`; `board → workshop`; `frontend → all but kernel`. `tests/house.rs` reads the `use` lines and holds this.
 
+#[cfg(feature = "workshop")]
+pub mod board;
 pub mod cli;
 pub mod error;
 pub mod frontend;

@@ -20,8 +20,9 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("render", &["lab", "recipe", "session"]),
     ("kernel", &[]),
     ("sandbox", &["recipe", "kernel"]),
-    ("frontend", &["cli", "lab", "recipe", "session", "workshop", "render", "sandbox"]),
-    ("main", &["cli", "lab", "recipe", "session", "workshop", "render", "sandbox", "frontend"]),
+    ("board", &["workshop"]),
+    ("frontend", &["cli", "lab", "recipe", "session", "workshop", "render", "sandbox", "board"]),
+    ("main", &["cli", "lab", "recipe", "session", "workshop", "render", "sandbox", "board", "frontend"]),
 ];
 
 /// Rooms that are values in, values out.
@@ -222,7 +223,10 @@ fn every_room_of_the_map_is_a_module_of_the_crate() {
     let lib = sources().into_iter().find(|source| source.room == "lib").unwrap();
     for (room, _) in ARROWS.iter().filter(|(room, _)| *room != "main") {
         assert!(lib.code.contains(&format!("pub mod {room};")), "`{room}` is not in src/lib.rs");
-        assert!(lib.text.contains(&format!("[`{room}`]")), "`{room}` is not told in the map of src/lib.rs");
+        assert!(
+            lib.text.contains(&format!("| [`{room}`] |")) || lib.text.contains(&format!("| `{room}` |")),
+            "`{room}` is not told in the map of src/lib.rs"
+        );
     }
 }
 
@@ -253,6 +257,28 @@ fn pure_rooms_touch_neither_files_nor_processes_nor_the_clock() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// What a build with these features is made of, without what only building and testing need.
+fn crates(features: &str) -> String {
+    let output = std::process::Command::new(env!("CARGO"))
+        .args(["tree", "--offline", "--quiet", "--edges", "normal", "--prefix", "none", "--format", "{p}"])
+        .args(["--features", features])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn what_only_the_board_needs_is_not_in_what_a_learner_builds() {
+    let has = |crates: &str, name: &str| crates.lines().any(|line| line.starts_with(&format!("{name} v")));
+    let (plain, board) = (crates(""), crates("workshop"));
+    for name in ["axum", "hyper", "libsqlite3-sys", "qrcode", "rusqlite", "tokio"] {
+        assert!(has(&board, name), "{name} is not what the board is made of; is it another one now?");
+        assert!(!has(&plain, name), "{name} is built for every learner");
+    }
 }
 
 #[test]

@@ -12,6 +12,7 @@
 //! - [`progress`]: `rlab progress`. [`export`]: `rlab export`. [`inspect`]: `rlab inspect`.
 //! - [`image`]: `rlab image`.
 //! - [`cast`]: `rlab run --cast`. `book`: `rlab mdbook`, with the feature of that name.
+//! - [`workshop`]: `rlab workshop`.
 //! - [`labs`]: labs as files: `--labs`, `rlab list`, `rlab check`, `rlab new`.
 //! - [`state`]: what is kept between sessions.
 
@@ -45,6 +46,7 @@ pub mod terminal;
 pub mod typed;
 pub mod verdict;
 pub mod words;
+pub mod workshop;
 pub mod world;
 
 use std::rc::Rc;
@@ -124,6 +126,7 @@ fn run(cli: Cli, terminal: &mut Terminal) -> Result<u8> {
         Some(Mode::Check { paths }) => labs::check(&paths, || course(global.labs.as_deref()), terminal)?,
         Some(Mode::New { path }) => labs::new(&path, terminal)?,
         Some(Mode::Progress(args)) => progress::run(&args, &course(global.labs.as_deref())?, terminal)?,
+        Some(Mode::Workshop { what }) => workshop::run(&what, &course(global.labs.as_deref())?, terminal)?,
         #[cfg(feature = "book")]
         Some(Mode::Mdbook { what }) => book::run(what, &global, terminal)?,
         Some(Mode::Clean { of }) => clean::run(of.as_deref(), terminal)?,

@@ -14,6 +14,8 @@ pub const ORDERS_WAIT: u64 = 25;
 pub const MESSAGE: usize = 500;
 /// Characters of a name.
 pub const NAME: usize = 40;
+/// Learners of one room.
+pub const LEARNERS: usize = 1000;
 /// Checks of a step.
 pub const CHECKS: usize = 64;
 /// The largest integer that every reader of JSON keeps exactly: 2⁵³ − 1.

@@ -1,0 +1,177 @@
+//! The room as it is now, in memory: made of the log at the start, and changed after each commit.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::watch;
+
+use crate::board::store::{Learner, Store};
+use crate::error::Result;
+use crate::workshop::chain::{End, Hash};
+use crate::workshop::course::Taught;
+use crate::workshop::rules;
+use crate::workshop::wire::{Event, Order, OrderWhat};
+
+/// Milliseconds after which someone who comes anew is no longer told a message.
+const OLD_NEWS: u64 = 10 * 60 * 1000;
+
+/// The room, and who waits for a change of it.
+pub struct Shared {
+    live: Mutex<Live>,
+    /// Counts the changes.
+    changes: watch::Sender<u64>,
+    /// The id of the last order.
+    ordered: watch::Sender<u64>,
+}
+
+/// The room.
+pub struct Live {
+    /// What is taught.
+    pub course: Vec<Taught>,
+    /// When the room was made.
+    pub began: u64,
+    /// Why nothing can be written at the moment.
+    pub trouble: Option<String>,
+    learners: Vec<Learner>,
+    ends: Vec<End>,
+    tokens: HashMap<Hash, usize>,
+    orders: Vec<Order>,
+}
+
+impl Shared {
+    /// The room of a log.
+    ///
+    /// # Errors
+    /// The log is damaged.
+    pub fn of(store: &Store, course: Vec<Taught>, began: u64) -> Result<Self> {
+        let mut live = Live {
+            course,
+            began,
+            trouble: None,
+            learners: Vec::new(),
+            ends: Vec::new(),
+            tokens: HashMap::new(),
+            orders: Vec::new(),
+        };
+        for learner in store.learners()? {
+            live.join(learner);
+        }
+        store.events(|logged| {
+            if let Ok(place) = usize::try_from(logged.learner - 1) {
+                live.take(place, logged.received, &logged.event);
+            }
+        })?;
+        for order in store.orders()? {
+            live.order(order);
+        }
+        let last = live.orders.last().map_or(0, |order| order.id);
+        Ok(Self { live: Mutex::new(live), changes: watch::Sender::new(0), ordered: watch::Sender::new(last) })
+    }
+
+    /// The room, for a moment: never held while something is waited for.
+    pub fn live(&self) -> MutexGuard<'_, Live> {
+        // Whoever panicked with it in hand was not in the middle of a change that matters.
+        self.live.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Changes the room, and wakes who waits for it.
+    pub fn change(&self, change: impl FnOnce(&mut Live)) {
+        let last = {
+            let mut live = self.live();
+            change(&mut live);
+            live.orders.last().map_or(0, |order| order.id)
+        };
+        self.ordered.send_if_modified(|id| std::mem::replace(id, last) != last);
+        self.changes.send_modify(|count| *count += 1);
+    }
+
+    /// For whoever waits for orders.
+    pub fn ordered(&self) -> watch::Receiver<u64> {
+        self.ordered.subscribe()
+    }
+
+    /// For whoever waits for any change.
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
+    }
+}
+
+impl Live {
+    /// How many have ever joined.
+    pub fn people(&self) -> usize {
+        self.learners.len()
+    }
+
+    /// A learner by place.
+    pub fn learner(&self, place: usize) -> Option<&Learner> {
+        self.learners.get(place)
+    }
+
+    /// The place of the one whose token has this hash.
+    pub fn whose(&self, token: &Hash) -> Option<usize> {
+        self.tokens.get(token).copied()
+    }
+
+    /// The last event of a learner.
+    pub fn acknowledged(&self, place: usize) -> u64 {
+        self.ends.get(place).map_or(0, |end| end.seq)
+    }
+
+    /// The last event of each.
+    pub fn ends(&self) -> Vec<End> {
+        self.ends.clone()
+    }
+
+    /// Who has which name.
+    pub fn names(&self) -> HashMap<String, (usize, Hash)> {
+        let named =
+            |(place, learner): (usize, &Learner)| (rules::same_name(&learner.name), (place, learner.token));
+        self.learners.iter().enumerate().map(named).collect()
+    }
+
+    /// Every order, the oldest first.
+    pub fn orders(&self) -> &[Order] {
+        &self.orders
+    }
+
+    /// What someone has to be told who knows the orders up to `after`. Who knows none is told how things are now, not all
+    /// that was: where everyone shall be, whether there is a pause, what was said a moment ago.
+    pub fn orders_after(&self, after: u64, now: u64) -> Vec<Order> {
+        let new = self.orders.iter().filter(|order| order.id > after);
+        if after > 0 {
+            return new.cloned().collect();
+        }
+        let last = |wanted: fn(&OrderWhat) -> bool| {
+            self.orders.iter().rev().find(|order| wanted(&order.what)).map(|order| order.id)
+        };
+        let goto = last(|what| matches!(what, OrderWhat::Goto { .. }));
+        let pause = last(|what| matches!(what, OrderWhat::Pause {} | OrderWhat::Resume {}));
+        new.filter(|order| match order.what {
+            OrderWhat::Goto { .. } => Some(order.id) == goto,
+            OrderWhat::Pause {} | OrderWhat::Resume {} => Some(order.id) == pause,
+            OrderWhat::Message { .. } => now.saturating_sub(order.at) < OLD_NEWS,
+        })
+        .cloned()
+        .collect()
+    }
+
+    /// Someone came in.
+    pub fn join(&mut self, learner: Learner) {
+        self.tokens.insert(learner.token, self.learners.len());
+        self.learners.push(learner);
+        self.ends.push(End::START);
+    }
+
+    /// An event is on the disk. One that was there already changes nothing.
+    pub fn take(&mut self, place: usize, _received: u64, event: &Event) {
+        let Some(end) = self.ends.get_mut(place) else { return };
+        if let Ok(next) = end.then(event) {
+            *end = next;
+        }
+    }
+
+    /// An order is on the disk.
+    pub fn order(&mut self, order: Order) {
+        self.orders.push(order);
+    }
+}
