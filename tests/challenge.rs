@@ -95,9 +95,10 @@ busybox ls /
 data=$(busybox head -c 7500000 /dev/urandom)
 ";
 
-/// A challenge, as far as its first prompt.
+/// A challenge, as far as its first prompt. What is pasted waits in the terminal already: an answer of the terminal would
+/// come into the middle of it.
 fn begin(lab: &str) -> Screen {
-    let mut screen = Seat::new(100, 40).env("SHELL", "/bin/bash").start(&["challenge", lab]);
+    let mut screen = Seat::new(100, 40).env("SHELL", "/bin/bash").mute().start(&["challenge", lab]);
     screen.asks("#");
     screen
 }

@@ -257,7 +257,7 @@ fn the_limit_is_in_the_file_and_the_kernel_kills_at_it() {
     for (at, what) in ["memory-cgroup", "container", "full"].into_iter().enumerate() {
         let own = by_rlab(&recipe(what), "data=$(head -c 7500000 /dev/urandom); echo survived");
         assert_eq!(own["end"]["signaled"], 9, "{what}");
-        assert_eq!(own["memory"]["oom_kill_after"], 1, "{what}");
+        assert!(own["memory"]["oom_kill_after"].as_u64() >= Some(1), "{what}");
         let limits = own["limits"].as_array().unwrap();
         let limit = limits.iter().find(|limit| limit["resource"] == "memory.max").unwrap();
         let limit = limit["value"].as_str().unwrap();
@@ -295,7 +295,9 @@ fn the_limit_is_in_the_file_and_the_kernel_kills_at_it() {
                 .unwrap();
             assert!(said.ends_with("status 137\n"), "{what} {by:?}: {said}");
             let group = memory_group(find(&["sh", "-c", &line]));
-            assert_eq!(limit_and_kills(&group), (limit.to_owned(), 1), "{what} {by:?}");
+            // At least once: on a busy machine the kernel now and then kills a second process at the limit, `head` perhaps.
+            let (written, kills) = limit_and_kills(&group);
+            assert!(written == limit && kills >= 1, "{what} {by:?}: {written}, {kills} kills");
             drop(child.stdin.take());
             child.wait().unwrap();
             assert!(!group.exists(), "{what} {by:?} left {}", group.display());

@@ -14,12 +14,13 @@ pub(crate) struct Seat {
     rows: u16,
     home: Option<PathBuf>,
     env: Vec<(String, Option<String>)>,
+    answers: bool,
 }
 
 impl Seat {
     /// A terminal of this size, an empty home, colours and UTF-8.
     pub(crate) fn new(columns: u16, rows: u16) -> Self {
-        Self { columns, rows, home: None, env: Vec::new() }
+        Self { columns, rows, home: None, env: Vec::new(), answers: true }
     }
 
     /// With this home, so that a second session finds what the first one kept.
@@ -37,6 +38,13 @@ impl Seat {
     /// Without this variable.
     pub(crate) fn without(mut self, name: &str) -> Self {
         self.env.push((name.to_owned(), None));
+        self
+    }
+
+    /// At a terminal that does not say where its cursor is. A shell of BusyBox asks for it, does without, and takes an answer
+    /// that comes late for something that was typed.
+    pub(crate) fn mute(mut self) -> Self {
+        self.answers = false;
         self
     }
 
@@ -62,7 +70,7 @@ impl Seat {
                 None => command.env_remove(name),
             };
         }
-        let (child, window) = Window::open(command, self.columns, self.rows);
+        let (child, window) = Window::open(command, self.columns, self.rows, self.answers);
         Screen::new(child, window, home)
     }
 }

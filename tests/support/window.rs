@@ -53,8 +53,8 @@ pub(super) struct Window {
 }
 
 impl Window {
-    /// Starts a program at a terminal of this size.
-    pub(super) fn open(mut command: Command, columns: u16, rows: u16) -> (Child, Self) {
+    /// Starts a program at a terminal of this size, which answers what it is asked or does not.
+    pub(super) fn open(mut command: Command, columns: u16, rows: u16, answers: bool) -> (Child, Self) {
         let alone = STARTING.lock().unwrap_or_else(PoisonError::into_inner);
         let size = nix::pty::Winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
         let pty = nix::pty::openpty(Some(&size), None).expect("a pseudo-terminal");
@@ -73,7 +73,7 @@ impl Window {
         let terminal = File::from(pty.master);
         let reader = {
             let (shared, terminal) = (Arc::clone(&shared), terminal.try_clone().expect("the terminal"));
-            std::thread::spawn(move || read(&shared, terminal, &stopped))
+            std::thread::spawn(move || read(&shared, terminal, answers, &stopped))
         };
         (child, Self { terminal: Some(terminal), shared, modes, reader: Some((reader, stop)) })
     }
@@ -119,8 +119,8 @@ impl Window {
     }
 }
 
-/// Shows what the program writes and answers what it asks, until it closes the terminal or the test does.
-fn read(shared: &Shared, mut terminal: File, stopped: &PipeReader) {
+/// Shows what the program writes and maybe answers what it asks, until it closes the terminal or the test does.
+fn read(shared: &Shared, mut terminal: File, answers: bool, stopped: &PipeReader) {
     let mut piece = [0; 8192];
     loop {
         let mut fds = [
@@ -137,7 +137,9 @@ fn read(shared: &Shared, mut terminal: File, stopped: &PipeReader) {
             Ok(n @ 1..) => {
                 shown.bytes.extend_from_slice(&piece[..n]);
                 let answer = shown.picture.show(&piece[..n]);
-                let _ = terminal.write_all(&answer);
+                if answers {
+                    let _ = terminal.write_all(&answer);
+                }
             }
             Err(error) if [ErrorKind::WouldBlock, ErrorKind::Interrupted].contains(&error.kind()) => {}
             // EIO: nobody has the other end.
