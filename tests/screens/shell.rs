@@ -174,6 +174,8 @@ fn ctrl_c_and_ctrl_z_go_to_what_runs_in_the_shell() {
     assert!(told.contains("Stopped") && told.contains("sleep 1002"), "{told}");
     screen.press(&format!("fg{ENTER}"));
     screen.see("\nsleep 1002\n");
+    // The shell says so before it hands the terminal over; after that it lets the sleep go on.
+    screen.until_so("it is stopped still", |screen| screen.goes_on("sleep 1002"));
     screen.press(CTRL_C);
     screen.asks("#");
     screen.until_so("the sleep goes on", |screen| !screen.runs("sleep 1002"));

@@ -290,9 +290,14 @@ impl Screen {
 
     /// Whether one of them has these words on its command line.
     pub(crate) fn runs(&self, words: &str) -> bool {
+        self.descendants().into_iter().any(|pid| has_words(pid, words))
+    }
+
+    /// Whether one of them has, and is not stopped.
+    pub(crate) fn goes_on(&self, words: &str) -> bool {
         self.descendants().into_iter().any(|pid| {
-            let line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-            String::from_utf8_lossy(&line).replace('\0', " ").contains(words)
+            let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+            has_words(pid, words) && !status.contains("\nState:\tT")
         })
     }
 
@@ -376,4 +381,10 @@ fn tail(rows: &[Row]) -> String {
         .iter()
         .map(|row| format!("  | {}{}\n", row.text, if row.wrapped { " ↩" } else { "" }))
         .collect()
+}
+
+/// Whether a process has these words on its command line.
+fn has_words(pid: u32, words: &str) -> bool {
+    let line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    String::from_utf8_lossy(&line).replace('\0', " ").contains(words)
 }
