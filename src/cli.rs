@@ -1,9 +1,13 @@
 //! The command line: clap types, no side effects.
 
+mod workshop;
+
 use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub use workshop::{Host, Workshop};
 
 /// What a container is made of, one kernel primitive at a time, for real.
 #[derive(Debug, Parser)]
@@ -200,13 +204,10 @@ pub enum Mode {
         lab: String,
     },
     /// What this machine can do: each primitive is tried, and told with the mend where it fails.
-    #[command(after_help = "Examples:\n  rlab doctor\n  rlab doctor --format json\n\n\
+    #[command(after_help = "Examples:\n  rlab doctor\n  rlab doctor --format json\n  \
+                            rlab doctor --report ada.json        for the instructor of a workshop\n\n\
                             Exit status: 0 every lab runs, 3 one cannot.")]
-    Doctor {
-        /// How.
-        #[arg(long, value_enum, default_value_t = Format::Text)]
-        format: Format,
-    },
+    Doctor(Doctor),
     /// Lint lab files.
     #[command(after_help = "Examples:\n  rlab check                 the labs that are built in\n  \
                             rlab check labs/mine.toml\n  rlab check labs\n\n\
@@ -256,38 +257,6 @@ pub enum Mode {
         #[arg(long, value_name = "NAME", hide = true)]
         of: Option<String>,
     },
-}
-
-/// `rlab workshop`.
-#[derive(Debug, Subcommand)]
-pub enum Workshop {
-    /// The board: takes what learners' rlabs report, keeps it in a file, and shows the room in a browser.
-    #[command(
-        after_help = "Examples:\n  rlab workshop host\n  rlab workshop host --course chroot,pid-namespace\n  \
-                            rlab workshop host --bind 192.168.1.5:7700 --db monday.db\n\n\
-                            The same file again is the same room, with the same code; what was acknowledged is in it, \
-                            however the board ended. Ctrl-C ends it.\n\n\
-                            It speaks plain HTTP: use it in a network that you trust, or open the instructor's page on \
-                            the board's own machine."
-    )]
-    Host(Host),
-}
-
-/// `rlab workshop host`.
-#[derive(Debug, Args)]
-pub struct Host {
-    /// The labs that are taught, in this order, with commas between them; all of them where none is named.
-    #[arg(long, value_name = "LAB,…", value_delimiter = ',')]
-    pub course: Vec<String>,
-    /// Where to listen; port 0 is any that is free.
-    #[arg(long, value_name = "ADDRESS:PORT", default_value = "0.0.0.0:7700")]
-    pub bind: core::net::SocketAddr,
-    /// The log of the room; `rlab-workshop-DATE.db` in this directory where nobody says otherwise.
-    #[arg(long, value_name = "FILE")]
-    pub db: Option<PathBuf>,
-    /// Make a new token for the instructor; the old one is worth nothing any more.
-    #[arg(long)]
-    pub new_token: bool,
 }
 
 /// `rlab run`.
@@ -374,6 +343,20 @@ pub struct Exec {
     /// The program and its arguments.
     #[arg(value_name = "COMMAND", required = true, last = true)]
     pub command: Vec<String>,
+}
+
+/// `rlab doctor`.
+#[derive(Debug, Args)]
+pub struct Doctor {
+    /// How.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+    /// Write what was found to this file too, for `rlab workshop preflight`: what `--format json` says, with a name.
+    #[arg(long, value_name = "FILE")]
+    pub report: Option<PathBuf>,
+    /// The name in the report; the file's own where nothing is said.
+    #[arg(long, value_name = "NAME", requires = "report")]
+    pub name: Option<String>,
 }
 
 /// `rlab inspect`.

@@ -10,12 +10,12 @@
 //! | [`lab`] | PURE lab files, steps, checks, lint, the built-in course |
 //! | [`recipe`] | PURE line grammar, recipe, plan, outcome, and the recipe told as shell, docker, OCI |
 //! | [`session`] | PURE the learner's walk: state machine, progress |
-//! | [`workshop`] | PURE a workshop for a room: messages between learner and board, hash chain, rules |
+//! | [`workshop`] | PURE a workshop for a room: messages between learner and board, hash chain, rules, reports |
 //! | [`render`] | PURE values → document → text; tables, before and after, masking |
 //! | [`kernel`] | the only room that talks to the kernel: thin typed wrappers, one file a primitive |
 //! | [`sandbox`] | runs a plan for real: rootfs, launch, supervise, observe, clean up |
 //! | `board` | what serves a workshop's room: log, HTTP, the instructor's page; with the feature `workshop` |
-//! | [`frontend`] | REPL, script, book: terminal, files, environment, clock |
+//! | [`frontend`] | REPL, script, book, workshop: terminal, files, environment, clock |
 //!
 //! The arrows: `lab → recipe`; `session → lab, recipe`; `workshop → lab`; `render → every pure room`;
 //! `sandbox → recipe, kernel`; `board → workshop`; `frontend → all but kernel`. `tests/house.rs` reads the `use` lines and holds this.

@@ -17,7 +17,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("lab", &["recipe"]),
     ("session", &["lab", "recipe"]),
     ("workshop", &["lab"]),
-    ("render", &["lab", "recipe", "session"]),
+    ("render", &["lab", "recipe", "session", "workshop"]),
     ("kernel", &[]),
     ("sandbox", &["recipe", "kernel"]),
     ("board", &["workshop"]),

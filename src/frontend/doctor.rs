@@ -1,8 +1,9 @@
 //! `rlab doctor`: every need is tried for real, in a throw-away container, and told with the mend where it fails.
 
-use crate::cli::Format;
+use crate::cli::{self, Format};
 use crate::error::{Exit, Result, Trouble};
 use crate::frontend::terminal::Terminal;
+use crate::frontend::workshop::preflight;
 use crate::frontend::world::{ASK_DOCTOR, Real};
 use crate::lab::course::Course;
 use crate::lab::file::Need;
@@ -15,8 +16,11 @@ use crate::session::world::World;
 /// Tries everything. Exit status 3 where a lab cannot run, 130 where a signal came before all was tried.
 ///
 /// # Errors
-/// None of its own: what fails is what it tells.
-pub fn run(format: Format, course: &Course, world: &mut Real, terminal: &mut Terminal) -> Result<Exit> {
+/// The report cannot be written; what else fails is what it tells.
+pub fn run(args: &cli::Doctor, course: &Course, world: &mut Real, terminal: &mut Terminal) -> Result<Exit> {
+    // A name that cannot be one, or a file that must not be written over, is told before anything is tried.
+    let report = args.report.as_deref().map(|file| preflight::Report::begin(file, args.name.as_deref()));
+    let report = report.transpose()?;
     let facts = sandbox::surroundings::look();
     let mut doctor = Doctor::new(world.machine(), &facts, sandbox::surroundings::tools().ok());
     for need in Need::ALL {
@@ -35,7 +39,10 @@ pub fn run(format: Format, course: &Course, world: &mut Real, terminal: &mut Ter
             Err(trouble) => terminal.trouble(&trouble),
         }
     }
-    match format {
+    if let Some(report) = report {
+        report.write(&doctor)?;
+    }
+    match args.format {
         Format::Text => {
             let text = doctor.text(&terminal.look());
             terminal.show(&text);

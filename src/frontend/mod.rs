@@ -12,8 +12,8 @@
 //! - [`progress`]: `rlab progress`. [`export`]: `rlab export`. [`inspect`]: `rlab inspect`.
 //! - [`image`]: `rlab image`.
 //! - [`cast`]: `rlab run --cast`. `book`: `rlab mdbook`, with the feature of that name.
-//! - [`workshop`]: `rlab workshop`.
 //! - [`labs`]: labs as files: `--labs`, `rlab list`, `rlab check`, `rlab new`.
+//! - [`workshop`]: `rlab workshop`, the instructor's side of a workshop for a room.
 //! - [`state`]: what is kept between sessions.
 
 #[cfg(feature = "book")]
@@ -117,8 +117,8 @@ fn run(cli: Cli, terminal: &mut Terminal) -> Result<u8> {
         Some(Mode::Export(args)) => export::run(&args, &course(global.labs.as_deref())?, terminal)?,
         Some(Mode::Inspect(args)) => inspect::run(&args, terminal)?,
         Some(Mode::Image { what }) => return image::run(&what, global.time_limit, terminal),
-        Some(Mode::Doctor { format }) => doctor::run(
-            format,
+        Some(Mode::Doctor(args)) => doctor::run(
+            &args,
             &course(global.labs.as_deref())?,
             &mut Real::lasting(global.time_limit),
             terminal,

@@ -10,6 +10,7 @@
 //! - [`challenge`]: goals, as they are reached.
 //! - [`report`], [`shelf`], [`doctor`], [`progress`], [`inspect`]: the JSON of `rlab run`, `rlab list`, `rlab doctor`,
 //!   `rlab progress` and `rlab inspect`, and the tables of the last four.
+//! - [`preflight`]: everyone's machine before a workshop.
 //! - `book` (with the feature of that name): the pages of the book, made of labs and recorded runs.
 //!
 //! The remaining files show one kind of thing each.
@@ -23,6 +24,7 @@ pub mod event;
 pub mod inspect;
 pub mod markdown;
 pub mod mask;
+pub mod preflight;
 pub mod progress;
 pub mod report;
 pub mod shelf;

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+/// Where a board listens, unless it is told otherwise.
+pub const PORT: u16 = 7700;
 /// Events in one message.
 pub const EVENTS_A_BATCH: usize = 256;
 /// Bytes of a message with events.

@@ -1,0 +1,53 @@
+//! The words of `rlab workshop`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+use super::Format;
+
+/// `rlab workshop`.
+#[derive(Debug, Subcommand)]
+pub enum Workshop {
+    /// Before: everyone's `rlab doctor --report` in one table, with the mends below.
+    #[command(
+        after_help = "Examples:\n  rlab doctor --report ada.json        each learner, on their own machine\n  \
+                            rlab workshop preflight *.json       the instructor\n\n\
+                            Exit status: 0 everyone can do every lab, 2 a file is no report, 3 someone cannot."
+    )]
+    Preflight {
+        /// What `rlab doctor --report` wrote, or directories of it (`*.json`).
+        #[arg(value_name = "FILE", required = true)]
+        files: Vec<PathBuf>,
+        /// How.
+        #[arg(long, value_enum, default_value_t = Format::Text)]
+        format: Format,
+    },
+    /// The board: takes what learners' rlabs report, keeps it in a file, and shows the room in a browser.
+    #[command(
+        after_help = "Examples:\n  rlab workshop host\n  rlab workshop host --course chroot,pid-namespace\n  \
+                            rlab workshop host --bind 192.168.1.5:7700 --db monday.db\n\n\
+                            The same file again is the same room, with the same code; what was acknowledged is in it, \
+                            however the board ended. Ctrl-C ends it.\n\n\
+                            It speaks plain HTTP: use it in a network that you trust, or open the instructor's page on \
+                            the board's own machine."
+    )]
+    Host(Host),
+}
+
+/// `rlab workshop host`.
+#[derive(Debug, Args)]
+pub struct Host {
+    /// The labs that are taught, in this order, with commas between them; all of them where none is named.
+    #[arg(long, value_name = "LAB,…", value_delimiter = ',')]
+    pub course: Vec<String>,
+    /// Where to listen; port 0 is any that is free.
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "0.0.0.0:7700")]
+    pub bind: core::net::SocketAddr,
+    /// The log of the room; `rlab-workshop-DATE.db` in this directory where nobody says otherwise.
+    #[arg(long, value_name = "FILE")]
+    pub db: Option<PathBuf>,
+    /// Make a new token for the instructor; the old one is worth nothing any more.
+    #[arg(long)]
+    pub new_token: bool,
+}
