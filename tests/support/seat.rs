@@ -53,10 +53,9 @@ impl Seat {
     pub(crate) fn start(self, words: &[&str]) -> Screen {
         let home = tempfile::tempdir().expect("a directory");
         let at = self.home.clone().unwrap_or_else(|| home.path().to_owned());
-        // util-linux's (or BusyBox's) setsid makes the session and then becomes the program: the same PID.
-        let mut command = Command::new("setsid");
-        command.arg("-c").arg(env!("CARGO_BIN_EXE_rlab")).args(words);
+        let mut command = leader(env!("CARGO_BIN_EXE_rlab"));
         command
+            .args(words)
             .env("HOME", &at)
             .env("XDG_STATE_HOME", at.join("state"))
             .env("TERM", "xterm-256color")
@@ -73,4 +72,20 @@ impl Seat {
         let (child, window) = Window::open(command, self.columns, self.rows, self.answers);
         Screen::new(child, window, home)
     }
+
+    /// Another program, as it is: whoever sits at a terminal of this size has its own environment.
+    pub(crate) fn run(self, program: &str, words: &[String]) -> Screen {
+        let mut command = leader(program);
+        command.args(words).env("TERM", "xterm-256color");
+        let (child, window) = Window::open(command, self.columns, self.rows, true);
+        Screen::new(child, window, tempfile::tempdir().expect("a directory"))
+    }
+}
+
+/// A program that will be the leader of its session. util-linux's (or BusyBox's) setsid makes the session and then
+/// becomes the program: the same PID.
+fn leader(program: &str) -> Command {
+    let mut command = Command::new("setsid");
+    command.arg("-c").arg(program);
+    command
 }
