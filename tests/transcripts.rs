@@ -5,7 +5,9 @@
 
 mod support;
 
-use support::{LABS, can_run_labs, run, run_and_leave_nothing, snapshots, status, stderr, stdout};
+use support::{
+    LABS, can_run_labs, documented, run, run_and_leave_nothing, snapshots, status, stderr, stdout,
+};
 
 /// One after the other: a lab looks at the host's processes, and would see those of the other test.
 static ALONE: std::sync::Mutex<()> = std::sync::Mutex::new(());
@@ -26,7 +28,8 @@ fn every_lab_gives_its_transcript_twice() {
         assert_eq!(status(&first), 0, "{lab}: {}\n{}", stdout(&first), stderr(&first));
         let second = run(&["run", lab, "--masked"]);
         assert_eq!(stdout(&first), stdout(&second), "{lab}: two runs differ");
-        snapshots(generation()).bind(|| insta::assert_snapshot!(format!("transcript-{lab}"), stdout(&first)));
+        let text = documented(&stdout(&first));
+        snapshots(generation()).bind(|| insta::assert_snapshot!(format!("transcript-{lab}"), text));
     }
 }
 

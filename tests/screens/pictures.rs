@@ -4,7 +4,7 @@
 use crate::course::to_the_end_of_the_lab;
 use crate::support::picture::Row;
 use crate::support::screen::{Screen, Seat};
-use crate::support::{LABS, can_run_labs, snapshots};
+use crate::support::{LABS, can_run_labs, is_a_kernels_own, snapshots};
 
 /// Whether the calls are those of the snapshots. The transcripts hold the other generation too, and the rows have no
 /// look of their own there.
@@ -13,7 +13,8 @@ pub(crate) fn can_be_compared() -> bool {
 }
 
 fn picture(rows: &[Row]) -> String {
-    rows.iter().map(|row| format!("{}{}\n", row.text, if row.wrapped { " ↩" } else { "" })).collect()
+    let rows = rows.iter().filter(|row| !is_a_kernels_own(&row.text));
+    rows.map(|row| format!("{}{}\n", row.text, if row.wrapped { " ↩" } else { "" })).collect()
 }
 
 fn keep(name: &str, columns: u16, rows: &[Row]) {

@@ -138,6 +138,48 @@ pub(crate) fn repository() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 
+/// The control files of a v1 memory group in the kernel's documentation (cgroup-v1/memory.rst), without their `memory.`.
+const MEMORY_FILES: &[&str] = &[
+    "failcnt",
+    "force_empty",
+    "kmem.failcnt",
+    "kmem.limit_in_bytes",
+    "kmem.max_usage_in_bytes",
+    "kmem.slabinfo",
+    "kmem.tcp.failcnt",
+    "kmem.tcp.limit_in_bytes",
+    "kmem.tcp.max_usage_in_bytes",
+    "kmem.tcp.usage_in_bytes",
+    "kmem.usage_in_bytes",
+    "limit_in_bytes",
+    "max_usage_in_bytes",
+    "memsw.failcnt",
+    "memsw.limit_in_bytes",
+    "memsw.max_usage_in_bytes",
+    "memsw.usage_in_bytes",
+    "move_charge_at_immigrate",
+    "numa_stat",
+    "oom_control",
+    "pressure_level",
+    "soft_limit_in_bytes",
+    "stat",
+    "swappiness",
+    "usage_in_bytes",
+    "use_hierarchy",
+];
+
+/// Whether a line of a listing names a control file that only some kernels have: two machines of one kind can differ
+/// by one. A snapshot shows what every kernel of its generation has.
+pub(crate) fn is_a_kernels_own(line: &str) -> bool {
+    let file = line.trim().strip_prefix("memory.");
+    file.is_some_and(|file| file.ends_with("_in_bytes") && !MEMORY_FILES.contains(&file))
+}
+
+/// A text without such lines.
+pub(crate) fn documented(text: &str) -> String {
+    text.split_inclusive('\n').filter(|line| !is_a_kernels_own(line)).collect()
+}
+
 /// Snapshots of one kind live in the top-level folder, one file a case.
 pub(crate) fn snapshots(suffix: &str) -> insta::Settings {
     let mut settings = insta::Settings::clone_current();
