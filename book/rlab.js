@@ -42,6 +42,24 @@
 
     // What scrolls must be within reach of the keyboard.
     for (const code of document.querySelectorAll("main pre > code")) { code.tabIndex = 0; }
+    for (const table of document.querySelectorAll("main .table-wrapper")) {
+        table.tabIndex = 0;
+        table.setAttribute("role", "group");
+        table.setAttribute("aria-label", "Table");
+    }
+
+    // mdBook opens its table of contents with a label, which neither a keyboard nor a screen reader can press.
+    const contents = document.getElementById("mdbook-sidebar-toggle");
+    if (contents) {
+        contents.setAttribute("role", "button");
+        contents.tabIndex = 0;
+        contents.addEventListener("keydown", (event) => {
+            if (event.key === "Enter" || event.key === " ") {
+                event.preventDefault();
+                contents.click();
+            }
+        });
+    }
 
     let folded = [];
     window.addEventListener("beforeprint", () => {

@@ -121,6 +121,35 @@ impl Browser {
         }
     }
 
+    /// Presses a key where the keyboard is.
+    pub(crate) fn press(&mut self, key: &str) {
+        let (code, number, text) = match key {
+            "Enter" => ("Enter", 13, "\r"),
+            " " => ("Space", 32, " "),
+            "ArrowDown" => ("ArrowDown", 40, ""),
+            other => (other, 9, ""),
+        };
+        for kind in ["keyDown", "keyUp"] {
+            let mut event = json!({"type": kind, "key": key, "code": code, "windowsVirtualKeyCode": number});
+            if kind == "keyDown" && !text.is_empty() {
+                event["text"] = json!(text);
+            }
+            self.call("Input.dispatchKeyEvent", event);
+        }
+    }
+
+    /// Goes on with Tab until something that the selector finds has the keyboard.
+    pub(crate) fn tab_to(&mut self, selector: &str) {
+        let there = format!("document.activeElement.matches({})", json!(selector));
+        for _ in 0..400 {
+            if self.eval(&there) == json!(true) {
+                return;
+            }
+            self.press("Tab");
+        }
+        panic!("Tab does not lead to `{selector}`");
+    }
+
     /// What went wrong on the pages since the last time.
     pub(crate) fn complaints(&mut self) -> Vec<String> {
         // Whatever was said before this answer has come before it.

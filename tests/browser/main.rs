@@ -85,6 +85,44 @@ fn no_page_complains_and_every_link_and_anchor_leads_somewhere() {
     assert!(within > 200, "only {within} links lead to pages of the book");
 }
 
+/// The README promises one line. What it installs is what CI installs; the rest of it is carried out, where a desktop would
+/// open what it is handed.
+#[test]
+fn the_line_of_the_readme_builds_the_book_and_opens_it() {
+    if !has("mdbook") || !has("chromium") {
+        return;
+    }
+    let text = |file: &str| std::fs::read_to_string(repository().join(file)).unwrap();
+    let readme = text("README.md");
+    let line = readme.lines().find(|line| line.starts_with("$ ") && line.contains("mdbook build")).unwrap();
+    let (install, build) = line.trim_start_matches("$ ").split_once(" && ").unwrap();
+    let what = install.strip_prefix("cargo install --locked ").unwrap();
+    assert!(text(".ci/run").contains(what), "CI installs something else than `{what}`");
+    let place = tempfile::tempdir().unwrap();
+    let (desktop, opened) = (place.path().join("xdg-open"), place.path().join("opened"));
+    std::fs::write(&desktop, format!("#!/bin/sh\nprintf %s \"$1\" > {}\n", opened.display())).unwrap();
+    std::fs::set_permissions(&desktop, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let path = format!("{}:{}", place.path().display(), std::env::var("PATH").unwrap());
+    let output = Command::new("sh")
+        .args(["-c", build])
+        .current_dir(repository())
+        .env("PATH", path)
+        .env("MDBOOK_BUILD__BUILD_DIR", place.path().join("book"))
+        .env("MDBOOK_PREPROCESSOR__RLAB__COMMAND", format!("{} mdbook", env!("CARGO_BIN_EXE_rlab")))
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", stderr(&output));
+    let mut page = String::new();
+    support::wait_for("the desktop", || {
+        page = std::fs::read_to_string(&opened).unwrap_or_default();
+        !page.is_empty()
+    });
+    let mut browser = Browser::start();
+    browser.open(&address(Path::new(page.trim_start_matches("file://"))));
+    assert_eq!(browser.eval("document.querySelector('main h1').innerText"), json!("rlab"));
+    assert_eq!(browser.complaints(), Vec::<String>::new());
+}
+
 #[test]
 fn a_prediction_is_taken_and_the_answer_is_shown() {
     let Some(book) = book() else { return };
@@ -136,6 +174,42 @@ fn the_button_copies_the_line() {
         browser.eval(&format!("document.querySelector({}).textContent", json!(button))) == json!("copied")
     });
     assert_eq!(browser.eval("navigator.clipboard.readText()"), json!("rlab start pid-namespace:fresh"));
+    assert_eq!(browser.complaints(), Vec::<String>::new());
+}
+
+#[test]
+fn a_keyboard_reaches_everything_that_a_mouse_does() {
+    let Some(book) = book() else { return };
+    let mut browser = Browser::start();
+    browser.look(360, "light");
+    browser.open(&address(&book.path().join("pid-namespace.html")));
+    // The table of contents of mdBook.
+    let shown = "document.documentElement.classList.contains('sidebar-visible')";
+    assert_eq!(browser.eval(shown), json!(false));
+    browser.tab_to("#mdbook-sidebar-toggle");
+    browser.press("Enter");
+    assert_eq!(browser.eval(shown), json!(true));
+    browser.press(" ");
+    assert_eq!(browser.eval(shown), json!(false));
+    // The line to copy, the prediction, a folded hint of the same step.
+    let step = "[data-step='pid-namespace:stale']";
+    browser.eval("navigator.clipboard.writeText('something else')");
+    browser.tab_to(&format!("{step} .rlab-copy"));
+    browser.press("Enter");
+    support::wait_for("the line on the clipboard", || {
+        browser.eval("navigator.clipboard.readText()") == json!("rlab start pid-namespace:stale")
+    });
+    browser.tab_to(&format!("{step} .rlab-predict input"));
+    browser.press(" ");
+    browser.press("ArrowDown");
+    assert_eq!(browser.eval("document.activeElement.value"), json!("2"));
+    browser.tab_to(&format!("{step} .rlab-predict button"));
+    browser.press("Enter");
+    let verdict = format!("document.querySelector({}).textContent", json!(format!("{step} .rlab-verdict")));
+    assert_eq!(browser.eval(&verdict), json!("It is otherwise."));
+    browser.tab_to(&format!("{step} > details > summary"));
+    browser.press("Enter");
+    assert_eq!(browser.eval("document.activeElement.parentElement.open"), json!(true));
     assert_eq!(browser.complaints(), Vec::<String>::new());
 }
 
@@ -225,17 +299,19 @@ fn axe_finds_no_serious_violation() {
     let mut browser = Browser::start();
     let mut violations = BTreeSet::new();
     for page in pages(book.path()) {
-        for theme in ["light", "dark"] {
-            browser.look(1280, theme);
+        for (width, theme) in [(360, "light"), (360, "dark"), (1280, "light"), (1280, "dark")] {
+            browser.look(width, theme);
             browser.open(&address(&page));
             browser.eval(&format!("{axe}\n;0"));
+            // The whole page, with what mdBook puts around it.
             let found = browser.eval(
-                "axe.run(document.querySelector('main')).then(found => found.violations
+                "axe.run(document).then(found => found.violations
                     .filter(one => ['serious', 'critical'].includes(one.impact))
                     .map(one => `${one.id}: ${one.nodes.slice(0, 3).map(node => node.html.slice(0, 200) + ' ' + node.failureSummary).join(' | ')}`))",
             );
             let page = page.file_name().unwrap().to_string_lossy();
-            violations.extend(strings(&found).into_iter().map(|one| format!("{page}, {theme}: {one}")));
+            violations
+                .extend(strings(&found).into_iter().map(|one| format!("{page}, {width}, {theme}: {one}")));
         }
     }
     assert_eq!(violations, BTreeSet::new());
