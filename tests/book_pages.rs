@@ -14,6 +14,7 @@ use rlab::lab::course::Course;
 use rlab::lab::file::{Lab, Need};
 use rlab::lab::read::schema;
 use serde_json::{Value, json};
+use support::recorded::{difference, lasting};
 use support::{can_run_labs, has, repository, rlab, status, stderr, stdout};
 
 /// What is in the book already, as mdBook would hand it over: each page with its name, its path and its text.
@@ -119,6 +120,7 @@ fn a_wrong_directive_ends_the_build_with_chapter_line_and_the_nearest_right_one(
         ("{{#rlab primitive pid-namespac}}", 3, "did you mean `pid-namespace`?"),
         ("{{#rlab fields stp}}", 3, "did you mean `step`?"),
         ("{{#rlab fields step lab}}", 3, "{{#rlab fields step}}"),
+        ("{{#rlab mends environment.md}}", 3, "one of `deep/page.md`"),
         ("{{#rlab errnos all}}", 3, "{{#rlab errnos}}"),
         ("{{#rlab ablation pid-namespace:fresh}}", 3, "`ablate`"),
         ("{{#rlab labs", 3, "`}}`"),
@@ -223,6 +225,23 @@ fn every_need_is_a_section_of_what_the_kernel_did() {
 }
 
 #[test]
+fn every_mend_that_a_machine_was_told_is_with_its_need() {
+    let pages = pages(&preprocess(&real()));
+    let page = |name: &str| &pages.iter().find(|(path, _)| path == name).unwrap().1;
+    let (told, mends) = (page("environments.md"), page("troubleshooting.md"));
+    let mut seen = 0;
+    for line in told.lines().filter(|line| line.contains("**Mend:**")) {
+        let (needs, why) = line.strip_prefix("- ").unwrap().split_once(": ").unwrap();
+        for need in needs.split(", ").map(|need| need.trim_matches('`')) {
+            let section = between(mends, &format!("{{#need-{need}}}"), "\n##");
+            assert!(section.len() == 1 && section[0].contains(why), "`{need}`: {why}");
+            seen += 1;
+        }
+    }
+    assert!(seen > 30, "only {seen} were found");
+}
+
+#[test]
 fn every_key_of_a_lab_file_is_a_section_of_its_page() {
     let pages = pages(&preprocess(&real()));
     for table in schema::ALL {
@@ -248,34 +267,6 @@ fn a_recorded_answer_is_the_one_that_the_lab_measures() {
     }
 }
 
-/// What of a recording has to be the same in every run.
-fn lasting(path: &Path) -> Value {
-    let text = std::fs::read_to_string(path).unwrap_or_else(|error| {
-        panic!("{}: {error}\nhint: cargo run --features book -- mdbook record book/recorded", path.display())
-    });
-    let mut recording: Value = serde_json::from_str(&text).unwrap();
-    for key in ["kernel", "date"] {
-        assert!(
-            recording.as_object_mut().unwrap().remove(key).is_some_and(|value| value.is_string()),
-            "{key}"
-        );
-    }
-    forget_a_kernels_own(&mut recording);
-    recording
-}
-
-/// Takes the lines that only some kernels print out of everything that was recorded.
-fn forget_a_kernels_own(value: &mut Value) {
-    match value {
-        Value::Array(items) => {
-            items.retain(|item| !item.as_str().is_some_and(support::is_a_kernels_own));
-            items.iter_mut().for_each(forget_a_kernels_own);
-        }
-        Value::Object(fields) => fields.iter_mut().for_each(|(_, value)| forget_a_kernels_own(value)),
-        _ => {}
-    }
-}
-
 #[test]
 fn every_recorded_run_is_what_happens_now() {
     if !can_run_labs() {
@@ -292,7 +283,14 @@ fn every_recorded_run_is_what_happens_now() {
             .find(|name| name.starts_with(&format!("{}@", lab.id)));
         let name = name.unwrap_or_else(|| panic!("{} was not recorded", lab.id));
         let (kept, now) = (repository().join("book/recorded").join(&name), fresh.path().join(&name));
-        let (kept, now) = (lasting(&kept), lasting(&now));
+        let read = |path: &Path| {
+            let text = std::fs::read_to_string(path).unwrap_or_else(|error| {
+                let hint = "hint: cargo run --features book -- mdbook record book/recorded";
+                panic!("{}: {error}\n{hint}", path.display())
+            });
+            lasting(&text)
+        };
+        let (kept, now) = (read(&kept), read(&now));
         assert!(
             kept == now,
             "{name} is not what happens now:\n{}\nhint: read the difference after `cargo run --features book -- mdbook \
@@ -303,14 +301,6 @@ fn every_recorded_run_is_what_happens_now() {
         compared += 1;
     }
     assert_eq!(compared, labs().len());
-}
-
-/// The first lines in which two recordings differ.
-fn difference(kept: &Value, now: &Value) -> String {
-    let text = |value| serde_json::to_string_pretty(value).unwrap();
-    let (kept, now) = (text(kept), text(now));
-    let other = kept.lines().zip(now.lines()).find(|(kept, now)| kept != now);
-    other.map_or("one is longer".to_owned(), |(kept, now)| format!("- {kept}\n+ {now}"))
 }
 
 #[test]

@@ -4,6 +4,7 @@
 
 pub(crate) mod peers;
 pub(crate) mod picture;
+pub(crate) mod recorded;
 pub(crate) mod refusals;
 pub(crate) mod screen;
 mod seat;

@@ -1,5 +1,5 @@
 //! What some guests get beside BusyBox and rlab: bwrap with a seccomp filter, profiles for AppArmor,
-//! a terminal.
+//! a terminal, tools of a usual machine.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -13,18 +13,26 @@ use crate::support::{seccomp, stderr, stdout};
 
 /// bwrap with its libraries, and the filter that it loads.
 pub(crate) fn filter(archive: &mut Archive) {
-    with_libraries(archive, "bwrap");
+    with_libraries(archive, "bin", "bwrap");
     archive.program("clone3-enosys", &seccomp::refusing(libc::SYS_clone3, libc::ENOSYS));
 }
 
 /// util-linux' `script`, which runs a program on a terminal: the BusyBox of Debian has none.
 pub(crate) fn terminal(archive: &mut Archive) {
-    with_libraries(archive, "script");
+    with_libraries(archive, "bin", "script");
 }
 
-fn with_libraries(archive: &mut Archive, program: &str) {
+/// The tools that a usual machine has on its host, which say things in other words than BusyBox does.
+pub(crate) fn tools(archive: &mut Archive, directory: &str) {
+    archive.directory(directory);
+    for program in ["cat", "ls", "ps", "sh"] {
+        with_libraries(archive, directory, program);
+    }
+}
+
+fn with_libraries(archive: &mut Archive, directory: &str, program: &str) {
     let file = find(program);
-    archive.program(&format!("bin/{program}"), &fs::read(&file).unwrap());
+    archive.program(&format!("{directory}/{program}"), &fs::read(&file).unwrap());
     let libraries = libraries(&file);
     // In this order the parents come first; that of all is there already.
     let above = libraries.iter().flat_map(|library| library.ancestors().skip(1));

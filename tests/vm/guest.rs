@@ -11,7 +11,7 @@ use crate::cpio::Archive;
 use crate::kernel::{self, Kernel};
 use crate::scenario::{Bring, Root, Scenario};
 use crate::support::{has, repository, skip};
-use crate::{bring, challenge, provoke};
+use crate::{bring, challenge, provoke, recorded};
 
 /// Emulation on a busy machine is slow; a guest that needs longer than this hangs.
 const PATIENCE: Duration = Duration::from_secs(600);
@@ -158,6 +158,10 @@ fn first_file_system(scenario: &Scenario, kernel: &Kernel) -> Vec<u8> {
     if let Some(script) = challenge::script(scenario.name) {
         archive.program("challenge", script);
         bring::terminal(&mut archive);
+    }
+    if let Some(script) = recorded::script(scenario.name) {
+        archive.program("record", script.as_bytes());
+        bring::tools(&mut archive, recorded::TOOLS);
     }
     archive.directory("provoke");
     for (name, one) in provoke::on(scenario.name) {

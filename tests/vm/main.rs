@@ -10,6 +10,7 @@
 //! - [`calls`]: what each lab did there.
 //! - [`provoke`]: refusals that no other machine answers, and what rlab says of them.
 //! - [`challenge`]: bare hands on cgroup v2.
+//! - [`recorded`]: the runs on cgroup v2 that the book shows.
 //! - [`page`]: what all of them told, as a page of the book.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test ends where something is not as it must be")]
@@ -22,6 +23,7 @@ mod guest;
 mod kernel;
 mod page;
 mod provoke;
+mod recorded;
 mod report;
 mod scenario;
 #[path = "../support/mod.rs"]
@@ -39,6 +41,7 @@ fn hold(scenario: &'static Scenario) {
     }
     provoke::hold(scenario.name, told);
     challenge::hold(scenario.name, told);
+    recorded::hold(scenario.name, told);
 }
 
 /// One test a scenario, so that they run side by side and fail by name.

@@ -19,6 +19,9 @@ use crate::lab::file::Lab;
 use crate::render::book::Library;
 use crate::render::book::recording::{FORMAT, Recording};
 
+/// The generations of control groups under which a lab may have been recorded, the one that most machines have first.
+const GENERATIONS: [&str; 3] = ["v2", "v1", "none"];
+
 /// The directive of the page below which labs without a page of their own are put.
 const HOME: &str = "{{#rlab labs}}";
 
@@ -47,7 +50,10 @@ fn preprocess(global: &Global, terminal: &mut Terminal) -> Result<Exit> {
     let settings = Settings::of(&context)?;
     let labs = labs(global)?;
     let recordings = settings.recordings(&labs, global, terminal)?;
-    let library = Library { labs, recordings };
+    let written =
+        |chapter: &Chapter| Some((chapter.path.as_ref()?.display().to_string(), chapter.content.clone()));
+    let pages = book.chapters().filter_map(written).collect();
+    let library = Library { labs, recordings, pages };
     add_chapters(&mut book, &library)?;
     expand(&mut book, &library, &settings.source)?;
     let text = serde_json::to_string(&book)
@@ -104,7 +110,7 @@ impl Settings {
         labs: &[Lab],
         global: &Global,
         terminal: &mut Terminal,
-    ) -> Result<BTreeMap<String, Recording>> {
+    ) -> Result<BTreeMap<String, Vec<Recording>>> {
         let mut found = BTreeMap::new();
         for lab in labs {
             let live = match self.transcripts {
@@ -114,32 +120,30 @@ impl Settings {
                 }),
                 Source::Recorded => None,
             };
-            if let Some(recording) =
-                live.map_or_else(|| read(&self.recorded, &lab.id), |live| Ok(Some(live)))?
-            {
-                found.insert(lab.id.clone(), recording);
+            // What this machine did comes first, then what others did.
+            let mut runs: Vec<Recording> = live.into_iter().collect();
+            for version in GENERATIONS {
+                if runs.iter().all(|run| run.cgroups != version) {
+                    runs.extend(read(&self.recorded, &lab.id, version)?);
+                }
             }
+            found.insert(lab.id.clone(), runs);
         }
         Ok(found)
     }
 }
 
-/// The recorded run of a lab, of whichever generation of control groups.
-fn read(dir: &Path, lab: &str) -> Result<Option<Recording>> {
-    for version in ["v2", "v1", "none"] {
-        let path = dir.join(format!("{lab}@{version}.json"));
-        let Ok(text) = std::fs::read_to_string(&path) else { continue };
-        let cannot = || Trouble::usage(format!("the recording `{}` cannot be read", path.display()));
-        let hint = format!("make it anew: `rlab mdbook record {} {lab}`", dir.display());
-        let recording = Recording::read(&text).map_err(|error| cannot().because(error).hint(hint.clone()))?;
-        if recording.format != FORMAT {
-            return Err(cannot()
-                .because(format!("its format is {}, not {FORMAT}", recording.format))
-                .hint(hint));
-        }
-        return Ok(Some(recording));
+/// The recorded run of a lab on one generation of control groups, where there is one.
+fn read(dir: &Path, lab: &str, version: &str) -> Result<Option<Recording>> {
+    let path = dir.join(format!("{lab}@{version}.json"));
+    let Ok(text) = std::fs::read_to_string(&path) else { return Ok(None) };
+    let cannot = || Trouble::usage(format!("the recording `{}` cannot be read", path.display()));
+    let hint = format!("make it anew: `rlab mdbook record {} {lab}`", dir.display());
+    let recording = Recording::read(&text).map_err(|error| cannot().because(error).hint(hint.clone()))?;
+    if recording.format != FORMAT {
+        return Err(cannot().because(format!("its format is {}, not {FORMAT}", recording.format)).hint(hint));
     }
-    Ok(None)
+    Ok(Some(recording))
 }
 
 /// Puts a chapter for each lab without a page of its own below the page that lists the labs.

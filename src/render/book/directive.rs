@@ -99,6 +99,7 @@ fn example(what: &str) -> &'static str {
     match what {
         _ if what.contains("step") => "pid-namespace:fresh",
         _ if what.contains("table") => "step",
+        _ if what.contains("page") => "environments.md",
         // A lab and a need have this name.
         _ => "pid-namespace",
     }

@@ -3,12 +3,14 @@
 //! - `directive`: finding them, and who is meant. [`recording`]: a run, kept.
 //! - `step`: a step of a lab: its text, its exercise, its prediction as a form, its transcript.
 //! - `picture`: the namespaces of a container as SVG. `told`: a recipe in other words, v1 and v2 side by side.
-//! - `reference`: tables that the program knows: errnos, needs, words, keys. `html`: escaping and colours.
+//! - `reference`: tables that the program knows: errnos, needs, words, keys. `mends`: what a machine may lack.
+//! - `html`: escaping and colours.
 //!
 //! What a page says twice it says once here: a wrong name fails the build, with chapter, line and the nearest right one.
 
 mod directive;
 mod html;
+mod mends;
 mod picture;
 pub mod recording;
 mod reference;
@@ -28,8 +30,11 @@ use recording::{Recording, StepRecording};
 pub struct Library {
     /// The labs, in the order of the course.
     pub labs: Vec<Lab>,
-    /// The recorded run of each lab, where there is one.
-    pub recordings: BTreeMap<String, Recording>,
+    /// The recorded runs of each lab, on one generation of control groups each. The first is the one that is shown; of
+    /// the others what they did otherwise.
+    pub recordings: BTreeMap<String, Vec<Recording>>,
+    /// Every page as it was written, by its path below the directory of the pages.
+    pub pages: BTreeMap<String, String>,
 }
 
 /// A step, where it stands, and what was recorded of it.
@@ -37,9 +42,11 @@ struct At<'a> {
     lab: &'a Lab,
     index: usize,
     step: &'a Step,
-    /// The whole run.
+    /// The whole run that is shown.
     run: Option<&'a Recording>,
     recording: Option<&'a StepRecording>,
+    /// The other runs.
+    others: Vec<(&'a Recording, &'a StepRecording)>,
 }
 
 type Write = fn(&Library, &Directive<'_>) -> Result<String>;
@@ -67,6 +74,9 @@ const DIRECTIVES: &[(&str, &str, &str, Write)] = &[
         |l, d| Ok(step::exercise(&l.at(d)?)),
     ),
     ("transcript", "LAB:STEP", "what really happened, line by line", |l, d| step::transcript(&l.at(d)?)),
+    ("sides", "LAB:STEP", "what really happened with cgroup v1 and v2, side by side", |l, d| {
+        step::sides(&l.at(d)?)
+    }),
     ("before-after", "LAB:STEP", "the step's probe, before and after", |l, d| step::before_after(&l.at(d)?)),
     ("ablation", "LAB:STEP", "the table of what each ingredient changes", |l, d| step::ablation(&l.at(d)?)),
     ("why", "LAB:STEP", "why it is so", |l, d| Ok(step::why(&l.at(d)?))),
@@ -96,6 +106,12 @@ const DIRECTIVES: &[(&str, &str, &str, Write)] = &[
         d.bare()?;
         Ok(reference::needs())
     }),
+    (
+        "mends",
+        "PAGE",
+        "every need, and what the machines of that page said where it failed, with the mend",
+        |l, d| l.page(d.one("a page")?).map(mends::mends),
+    ),
     ("words", "", "every line of the grammar with what it does", |_, d| {
         d.bare()?;
         Ok(reference::words())
@@ -158,6 +174,14 @@ impl Library {
         })
     }
 
+    fn page(&self, path: &str) -> Result<&str> {
+        self.pages.get(path).map(String::as_str).ok_or_else(|| {
+            let paths: Vec<&str> = self.pages.keys().map(String::as_str).collect();
+            Trouble::usage(format!("no page of the book is called `{path}`"))
+                .hint(nearest_or_all(path, &paths))
+        })
+    }
+
     /// The step that a directive names.
     fn at(&self, directive: &Directive<'_>) -> Result<At<'_>> {
         let named = directive.one("a lab and a step")?;
@@ -173,9 +197,13 @@ impl Library {
 
     fn at_index<'a>(&'a self, lab: &'a Lab, index: usize) -> At<'a> {
         let step = &lab.steps[index];
-        let run = self.recordings.get(&lab.id);
+        let (run, others) = match self.recordings.get(&lab.id).and_then(|runs| runs.split_first()) {
+            Some((run, others)) => (Some(run), others),
+            None => (None, [].as_slice()),
+        };
         let recording = run.and_then(|run| run.step(&step.id));
-        At { lab, index, step, run, recording }
+        let others = others.iter().filter_map(|run| Some((run, run.step(&step.id)?))).collect();
+        At { lab, index, step, run, recording, others }
     }
 }
 

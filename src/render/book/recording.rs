@@ -266,12 +266,16 @@ impl Recording {
         self.steps.iter().find(|step| step.id == id)
     }
 
-    /// Where and when, as one sentence.
-    pub fn made(&self) -> String {
-        let groups = match self.cgroups.as_str() {
+    /// The control groups that it had.
+    pub fn groups(&self) -> String {
+        match self.cgroups.as_str() {
             "none" => "no memory controller".to_owned(),
             version => format!("cgroup {version}"),
-        };
-        format!("a real run on Linux {}, {groups}, {}", self.kernel, self.date)
+        }
+    }
+
+    /// Where and when, as one sentence.
+    pub fn made(&self) -> String {
+        format!("a real run on Linux {}, {}, {}", self.kernel, self.groups(), self.date)
     }
 }

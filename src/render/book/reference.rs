@@ -28,7 +28,7 @@ pub(super) fn errnos() -> String {
         let name = errno::name(entry.errno);
         if name != last {
             out.push_str(&format!(
-                "\n## {name}: {} {{#{}}}\n\n| call | what it means here | mend |\n|---|---|---|\n",
+                "\n### {name}: {} {{#{}}}\n\n| call | what it means here | mend |\n|---|---|---|\n",
                 errno::text(entry.errno),
                 name.to_lowercase()
             ));

@@ -1,7 +1,7 @@
 //! A step of a lab on a page.
 
 use super::html::{colored, escaped, markdown, sentence};
-use super::recording::{Kind, Measured, Piece};
+use super::recording::{Kind, Measured, Piece, StepRecording};
 use super::{At, Library, picture};
 use crate::error::Result;
 use crate::lab::file::{Answer, Lab, Predict};
@@ -205,10 +205,8 @@ fn answer(at: &At<'_>, predict: &Predict) -> (Option<u64>, String) {
 /// # Errors
 /// Nothing was recorded.
 pub(super) fn transcript(at: &At<'_>) -> Result<String> {
-    let (run, step) = at.recorded()?;
     // A page has a table of its own for what a terminal shows as one.
-    let pieces = step.pieces.iter().filter(|piece| piece.kind != Kind::Ablation);
-    Ok(told(&run.made(), "What really happened", &pieces.collect::<Vec<_>>()))
+    told(at, "What really happened", |piece| piece.kind != Kind::Ablation)
 }
 
 /// The probe, before and after.
@@ -216,41 +214,94 @@ pub(super) fn transcript(at: &At<'_>) -> Result<String> {
 /// # Errors
 /// Nothing was recorded, or the step has no probe.
 pub(super) fn before_after(at: &At<'_>) -> Result<String> {
-    let (run, step) = at.recorded()?;
-    let pieces: Vec<&Piece> = step.pieces.iter().filter(|piece| piece.kind == Kind::BeforeAfter).collect();
-    if pieces.is_empty() {
+    let (_, step) = at.recorded()?;
+    let is_one = |piece: &Piece| piece.kind == Kind::BeforeAfter;
+    if !step.pieces.iter().any(is_one) {
         return Err(crate::error::Trouble::usage(format!(
             "`{}:{}` has no before and after",
             at.lab.id, at.step.id
         ))
         .hint("a step with a `probe` has one"));
     }
-    Ok(told(&run.made(), "Before and after", &pieces))
+    told(at, "Before and after", is_one)
 }
 
-/// A piece of a transcript in both widths.
-fn told(made: &str, label: &str, pieces: &[&Piece]) -> String {
-    let joined = |narrow: bool| -> Vec<String> {
-        let mut lines: Vec<String> = Vec::new();
-        for piece in pieces {
-            let own = if narrow && !piece.narrow.is_empty() { &piece.narrow } else { &piece.wide };
-            let first = lines.is_empty();
-            lines.extend(own.iter().skip_while(|line| first && line.is_empty()).cloned());
+/// Some pieces of the transcript, as they were on each generation of control groups: the first one open, the others folded,
+/// or only named where they said the same.
+fn told(at: &At<'_>, label: &str, of: impl Fn(&Piece) -> bool) -> Result<String> {
+    let (run, step) = at.recorded()?;
+    let chosen = |step: &'_ StepRecording| -> Vec<Piece> {
+        step.pieces.iter().filter(|piece| of(piece)).cloned().collect()
+    };
+    let shown = chosen(step);
+    let (mut made, mut folded) = (run.made(), String::new());
+    for (other, step) in &at.others {
+        let pieces = chosen(step);
+        if pieces == shown {
+            made.push_str(&format!("; and the same in {}", other.made()));
+        } else {
+            folded.push_str(&format!(
+                "<details class=\"rlab-other\">\n<summary>{label} with {}</summary>\n{}</details>\n\n",
+                other.groups(),
+                figure(&other.made(), label, &pieces)
+            ));
         }
-        lines
-    };
-    let pre = |class: &str, lines: &[String]| {
-        format!(
-            "<pre class=\"rlab-term {class}\" tabindex=\"0\" role=\"region\" aria-label=\"{label}, as a terminal shows \
-             it\">{}</pre>\n",
-            colored(lines)
-        )
-    };
+    }
+    Ok(format!("{}\n{folded}", figure(&made, label, &shown)))
+}
+
+/// What really happened on each generation of control groups, side by side.
+///
+/// # Errors
+/// Fewer than two were recorded.
+pub(super) fn sides(at: &At<'_>) -> Result<String> {
+    let first = at.recorded()?;
+    if at.others.is_empty() {
+        let what =
+            format!("`{}:{}` was recorded on one generation of control groups only", at.lab.id, at.step.id);
+        return Err(crate::error::Trouble::usage(what).hint("`transcript` shows one run"));
+    }
+    let mut out = "<div class=\"rlab-both\">\n".to_owned();
+    for (run, step) in std::iter::once(&first).chain(&at.others) {
+        let label = format!("With {}", run.groups());
+        let pieces: Vec<Piece> =
+            step.pieces.iter().filter(|piece| piece.kind != Kind::Ablation).cloned().collect();
+        out.push_str(&format!(
+            "<figure class=\"rlab-run\">\n{}<figcaption class=\"rlab-made\">{label}: {}.</figcaption>\n</figure>\n",
+            terminal("", &label, &lines(&pieces, true)),
+            escaped(&run.made())
+        ));
+    }
+    Ok(out + "</div>\n\n")
+}
+
+/// Pieces of a transcript in both widths.
+fn figure(made: &str, label: &str, pieces: &[Piece]) -> String {
     format!(
-        "<figure class=\"rlab-run\">\n{}{}<figcaption class=\"rlab-made\">{label}: {}.</figcaption>\n</figure>\n\n",
-        pre("rlab-wide", &joined(false)),
-        pre("rlab-narrow", &joined(true)),
+        "<figure class=\"rlab-run\">\n{}{}<figcaption class=\"rlab-made\">{label}: {}.</figcaption>\n</figure>\n",
+        terminal(" rlab-wide", label, &lines(pieces, false)),
+        terminal(" rlab-narrow", label, &lines(pieces, true)),
         escaped(made)
+    )
+}
+
+/// The lines of these pieces, where there is room or where there is little.
+fn lines(pieces: &[Piece], narrow: bool) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for piece in pieces {
+        let own = if narrow && !piece.narrow.is_empty() { &piece.narrow } else { &piece.wide };
+        let first = lines.is_empty();
+        lines.extend(own.iter().skip_while(|line| first && line.is_empty()).cloned());
+    }
+    lines
+}
+
+/// Lines as a terminal shows them.
+fn terminal(class: &str, label: &str, lines: &[String]) -> String {
+    format!(
+        "<pre class=\"rlab-term{class}\" tabindex=\"0\" role=\"region\" aria-label=\"{label}, as a terminal shows \
+         it\">{}</pre>\n",
+        colored(lines)
     )
 }
 
