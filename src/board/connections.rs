@@ -20,6 +20,7 @@ use tokio::net::TcpStream;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{sleep, timeout};
 
+use crate::board::frames;
 use crate::board::patience::Patient;
 use crate::board::routes::{self, Board};
 use crate::error::{Result, Trouble};
@@ -109,6 +110,7 @@ pub async fn serve(listener: std::net::TcpListener, board: Arc<Board>) -> Result
     let listener = tokio::net::TcpListener::from_std(listener).map_err(cannot)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(cannot)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(cannot)?;
+    tokio::spawn(frames::keep(Arc::clone(&board)));
     let router = TowerToHyperService::new(routes::router(Arc::clone(&board)));
     let doors = Arc::new(Doors::default());
     let most = descriptors().saturating_sub(SPARE);

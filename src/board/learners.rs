@@ -70,9 +70,10 @@ async fn enter(board: &Board, peer: &Peer, headers: &HeaderMap, body: Body) -> R
     match board.writer.write(wish).await {
         Written::Joined(place, acknowledged) => {
             peer.known();
-            let live = board.shared.live();
+            let mut live = board.shared.live();
+            live.asks(place, clock::now());
             let learner = live.learner(place).map(|learner| learner.id.clone()).unwrap_or_default();
-            let course = live.course.iter().map(Taught::told).collect();
+            let course = live.room.course().iter().map(Taught::told).collect();
             Ok(json(StatusCode::OK, &Joined { learner, token, acknowledged, course }))
         }
         Written::Taken => Err(Refused::new(
@@ -156,7 +157,9 @@ async fn told(board: &Board, peer: &Peer, headers: &HeaderMap, uri: &Uri) -> Res
 /// The learner whose token it is.
 fn who(board: &Board, peer: &Peer, headers: &HeaderMap) -> Result<usize, Refused> {
     let token = bearer(headers).ok_or_else(Refused::stranger)?;
-    let learner = board.shared.live().whose(&token).ok_or_else(Refused::stranger)?;
+    let mut live = board.shared.live();
+    let learner = live.whose(&token).ok_or_else(Refused::stranger)?;
+    live.asks(learner, clock::now());
     peer.known();
     Ok(learner)
 }

@@ -9,11 +9,15 @@ use crate::board::store::{Learner, Store};
 use crate::error::Result;
 use crate::workshop::chain::{End, Hash};
 use crate::workshop::course::Taught;
+use crate::workshop::room::Room;
 use crate::workshop::rules;
 use crate::workshop::wire::{Event, Order, OrderWhat};
 
 /// Milliseconds after which someone who comes anew is no longer told a message.
 const OLD_NEWS: u64 = 10 * 60 * 1000;
+
+/// Milliseconds after which an rlab that asks for nothing is away: longer than a question for orders waits.
+const AWAY: u64 = (rules::ORDERS_WAIT + 10) * 1000;
 
 /// The room, and who waits for a change of it.
 pub struct Shared {
@@ -26,12 +30,14 @@ pub struct Shared {
 
 /// The room.
 pub struct Live {
-    /// What is taught.
-    pub course: Vec<Taught>,
+    /// The room as its events tell it.
+    pub room: Room,
     /// When the room was made.
     pub began: u64,
     /// Why nothing can be written at the moment.
     pub trouble: Option<String>,
+    /// When each learner's rlab last asked for something; 0 since the board was started.
+    asked: Vec<u64>,
     learners: Vec<Learner>,
     ends: Vec<End>,
     tokens: HashMap<Hash, usize>,
@@ -45,9 +51,10 @@ impl Shared {
     /// The log is damaged.
     pub fn of(store: &Store, course: Vec<Taught>, began: u64) -> Result<Self> {
         let mut live = Live {
-            course,
+            room: Room::new(course),
             began,
             trouble: None,
+            asked: Vec::new(),
             learners: Vec::new(),
             ends: Vec::new(),
             tokens: HashMap::new(),
@@ -112,6 +119,18 @@ impl Live {
         self.tokens.get(token).copied()
     }
 
+    /// A learner's rlab asks for something.
+    pub fn asks(&mut self, place: usize, now: u64) {
+        if let Some(asked) = self.asked.get_mut(place) {
+            *asked = now;
+        }
+    }
+
+    /// Whether a learner's rlab has asked for something of late: it always waits for orders.
+    pub fn is_there(&self, place: usize, now: u64) -> bool {
+        self.asked.get(place).is_some_and(|asked| now.saturating_sub(*asked) < AWAY)
+    }
+
     /// The last event of a learner.
     pub fn acknowledged(&self, place: usize) -> u64 {
         self.ends.get(place).map_or(0, |end| end.seq)
@@ -158,20 +177,24 @@ impl Live {
     /// Someone came in.
     pub fn join(&mut self, learner: Learner) {
         self.tokens.insert(learner.token, self.learners.len());
+        self.room.join(&learner.id, &learner.name, learner.joined);
+        self.asked.push(0);
         self.learners.push(learner);
         self.ends.push(End::START);
     }
 
     /// An event is on the disk. One that was there already changes nothing.
-    pub fn take(&mut self, place: usize, _received: u64, event: &Event) {
+    pub fn take(&mut self, place: usize, received: u64, event: &Event) {
         let Some(end) = self.ends.get_mut(place) else { return };
         if let Ok(next) = end.then(event) {
             *end = next;
+            self.room.take(place, received, event);
         }
     }
 
     /// An order is on the disk.
     pub fn order(&mut self, order: Order) {
+        self.room.order(&order);
         self.orders.push(order);
     }
 }

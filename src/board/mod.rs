@@ -6,14 +6,18 @@
 //! - [`store`]: the log on the disk. [`live`]: the room in memory. [`writer`]: the one that writes.
 //! - [`connections`]: who may hold how many connections, for how long. [`patience`]: how long a slow one is waited for.
 //! - [`routes`]: who asks for what. [`learners`]: what learners' rlabs ask for. [`refusal`]: how it is told no.
+//! - [`instructor`]: what the instructor's page asks for. [`frames`]: what it is told as things change. [`page`]: its files.
 //! - [`tries`]: how many wrong codes are taken. [`notes`]: what is told at the board's terminal.
 //! - [`clock`]: the time, and random bytes.
 
 pub mod clock;
 pub mod connections;
+pub mod frames;
+pub mod instructor;
 pub mod learners;
 pub mod live;
 pub mod notes;
+pub mod page;
 pub mod patience;
 pub mod refusal;
 pub mod routes;
@@ -128,12 +132,14 @@ impl Opened {
             .map_err(|error| Trouble::sandbox("the board cannot wait for connections").because(error))?;
         let (writer, writing) = Writer::start(self.store, Arc::clone(&self.shared));
         let board = Board {
+            address: self.address,
             code: self.code,
             instructor: self.instructor,
             shared: self.shared,
             writer,
             notes: Notes::new(tell),
             tries: tries::Tries::default(),
+            frames: frames::Frames::default(),
         };
         let served = runtime.block_on(connections::serve(self.listener, Arc::new(board)));
         // Ends what still waits, and with it the last way to the writer: what it was given is written first.

@@ -1,6 +1,7 @@
 //! Who asks for what: the table of addresses, and what holds for each of them.
 
 use std::future::poll_fn;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,9 +17,12 @@ use serde::de::DeserializeOwned;
 use tokio::time::timeout;
 
 use crate::board::connections::Peer;
+use crate::board::frames::Frames;
+use crate::board::instructor;
 use crate::board::learners;
 use crate::board::live::Shared;
 use crate::board::notes::Notes;
+use crate::board::page;
 use crate::board::refusal::Refused;
 use crate::board::tries::Tries;
 use crate::board::writer::Writer;
@@ -32,6 +36,8 @@ const DRAINED: usize = 64 * 1024 * 1024;
 
 /// Everything that an answer is made of.
 pub struct Board {
+    /// Where it listens.
+    pub address: SocketAddr,
     /// What a learner types.
     pub code: Code,
     /// The hash of the instructor's token.
@@ -44,6 +50,8 @@ pub struct Board {
     pub notes: Notes,
     /// Wrong codes and wrong tokens.
     pub tries: Tries,
+    /// What the instructor's pages are told.
+    pub frames: Frames,
 }
 
 /// The table.
@@ -52,6 +60,17 @@ pub fn router(board: Arc<Board>) -> Router {
         .route("/api/join", post(learners::join))
         .route("/api/events", post(learners::events))
         .route("/api/orders", get(learners::orders))
+        .route("/api/instructor/login", post(instructor::login))
+        .route("/api/instructor/room", get(instructor::room))
+        .route("/api/instructor/stream", get(instructor::stream))
+        .route("/api/instructor/orders", post(instructor::order))
+        .route("/api/instructor/export.csv", get(instructor::csv))
+        .route("/api/instructor/export.json", get(instructor::json))
+        .route("/", get(page::help))
+        .route("/help.js", get(page::help_script))
+        .route("/instructor", get(page::instructor))
+        .route("/instructor.js", get(page::script))
+        .route("/style.css", get(page::style))
         .fallback(async || {
             let hint = "`rlab join` knows the way";
             answer(Err(Refused::new(StatusCode::NOT_FOUND, "there is nothing here", hint)))

@@ -225,6 +225,22 @@ impl Learner {
         Ok(answer)
     }
 
+    /// Of a token and the end of a chain.
+    pub(crate) fn with(token: &str, end: End) -> Self {
+        Self { token: token.to_owned(), end, line: None }
+    }
+
+    /// Has something happen that may be refused; then the chain is as it was.
+    pub(crate) fn does_anyhow(&mut self, board: &Board, what: What) -> Answer {
+        let before = self.end;
+        let event = self.event(what);
+        let answer = self.send(board.address, &[event]).unwrap();
+        if answer.status != 200 {
+            self.end = before;
+        }
+        answer
+    }
+
     /// Has something happen, and it has to be kept.
     pub(crate) fn does(&mut self, board: &Board, what: What) {
         let event = self.event(what);

@@ -3,8 +3,10 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test ends where something is not as it must be")]
 
-#[allow(dead_code, reason = "what a later test of the board needs is there already")]
 mod client;
+mod hostile;
+mod instructor;
+mod killed;
 mod rooms;
 #[path = "../support/mod.rs"]
 mod support;

@@ -9,10 +9,10 @@ fn who_joins_is_known_again_after_the_board_was_started_anew() {
     let home = tempfile::tempdir().unwrap();
     let board = Board::start(&db(&home), &["--course", "chroot,pid-namespace"]);
     let mut ada = board.join("Ada");
-    ada.does(&board, step("chroot", "bare"));
+    ada.does(&board, step("chroot", "tools"));
     let mut bob = board.join("Bob");
-    bob.does(&board, step("chroot", "bare"));
-    ada.does(&board, step("chroot", "enter"));
+    bob.does(&board, step("chroot", "tools"));
+    ada.does(&board, step("chroot", "chroot"));
     let code = board.code.clone();
     assert!(board.token.is_some());
     board.end();
@@ -27,7 +27,7 @@ fn who_joins_is_known_again_after_the_board_was_started_anew() {
     let labs: Vec<&Value> = told["course"].as_array().unwrap().iter().map(|lab| &lab["id"]).collect();
     assert_eq!(labs, ["chroot", "pid-namespace"]);
     assert!(!answer.body.windows(5).any(|word| word == b"notes"), "notes are the instructor's");
-    ada.does(&board, step("pid-namespace", "look"));
+    ada.does(&board, step("pid-namespace", "stale"));
 }
 
 #[test]
@@ -47,7 +47,7 @@ fn what_was_sent_twice_is_there_once() {
     let home = tempfile::tempdir().unwrap();
     let board = Board::start(&db(&home), &["--course", "chroot"]);
     let mut ada = board.join("Ada");
-    let events: Vec<_> = (0..5).map(|_| ada.event(step("chroot", "bare"))).collect();
+    let events: Vec<_> = (0..5).map(|_| ada.event(step("chroot", "tools"))).collect();
     for sent in [&events[..2], &events[..2], &events[1..4], &events[..]] {
         let answer = ada.send(board.address, sent).unwrap();
         assert_eq!(

@@ -34,6 +34,7 @@ mod with_board {
     use crate::board::{Opened, Settings, open};
     use crate::error::Trouble;
     use crate::workshop::course::Taught;
+    use crate::workshop::export::date;
 
     /// Opens the room, tells how to get in, and serves until it is interrupted.
     ///
@@ -109,28 +110,7 @@ mod with_board {
     /// `rlab-workshop-2026-11-28.db`: the same day is the same room.
     fn today() -> PathBuf {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-        let (year, month, day) = date(since / 86_400);
-        format!("rlab-workshop-{year:04}-{month:02}-{day:02}.db").into()
-    }
-
-    /// Year, month and day of a number of days since 1970, in UTC: whole years are taken off, then whole months.
-    fn date(mut days: u64) -> (u64, u64, u64) {
-        let leap =
-            |year: u64| (year.is_multiple_of(4) && !year.is_multiple_of(100)) || year.is_multiple_of(400);
-        let mut year = 1970;
-        while days >= 365 + u64::from(leap(year)) {
-            days -= 365 + u64::from(leap(year));
-            year += 1;
-        }
-        let mut month = 1;
-        for length in [31, 28 + u64::from(leap(year)), 31, 30, 31, 30, 31, 31, 30, 31, 30, 31] {
-            if days < length {
-                break;
-            }
-            days -= length;
-            month += 1;
-        }
-        (year, month, days + 1)
+        format!("rlab-workshop-{}.db", date(since / 86_400)).into()
     }
 
     /// The address that others can use: where the board listens on every one, the one that this machine has towards the
@@ -185,20 +165,5 @@ mod with_board {
             rows.push_str("\u{1b}[0m\n");
         }
         rows
-    }
-
-    #[cfg(test)]
-    mod tests {
-        use super::*;
-
-        #[test]
-        fn days_have_dates() {
-            // As `date -u -d @SECONDS +%F` says.
-            for (days, told) in
-                [(0, (1970, 1, 1)), (59, (1970, 3, 1)), (11_016, (2000, 2, 29)), (20_785, (2026, 11, 28))]
-            {
-                assert_eq!(date(days), told);
-            }
-        }
     }
 }
