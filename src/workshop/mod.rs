@@ -9,8 +9,8 @@
 
 pub mod chain;
 pub mod course;
-pub mod preflight;
 pub mod export;
+pub mod preflight;
 pub mod room;
 pub mod rules;
 pub mod wire;

@@ -121,7 +121,7 @@ fn everyone_is_told_and_who_comes_later_is_told_how_things_are() {
         told["orders"].as_array().unwrap().iter().map(|order| order["what"].clone()).collect()
     };
     let message = json!({"kind": "message", "text": "look here"});
-    assert_eq!(whats(4), [next.clone()]);
+    assert_eq!(whats(4), std::slice::from_ref(&next));
     assert_eq!(whats(1).len(), 4);
     assert_eq!(whats(0), [json!({"kind": "resume"}), message, next]);
 }

@@ -7,6 +7,7 @@ mod client;
 mod hostile;
 mod instructor;
 mod killed;
+mod load;
 mod rooms;
 #[path = "../support/mod.rs"]
 mod support;
