@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-pub use workshop::{Host, Workshop};
+pub use workshop::{Host, Join, Pages, Workshop, WorkshopReport};
 
 /// What a container is made of, one kernel primitive at a time, for real.
 #[derive(Debug, Parser)]
@@ -140,6 +140,20 @@ pub enum Mode {
         /// Show names for what changes from run to run (PIDs, namespace ids, paths…), for a recording.
         #[arg(long)]
         masked: bool,
+    },
+    /// Come into a workshop's room: the REPL, and the instructor's board is told how you get on.
+    #[command(after_help = "Example:\n  rlab join 192.168.1.5:7700 K7QF2M --name Ada\n\n\
+                            The board is told your steps, tries, hints, verdicts, names of errnos and answers to \
+                            predictions: nothing that you type, and nothing of your machine. The word `sent` shows all \
+                            of it, `ask` raises your hand and `unask` takes it down. Where the board is gone you work \
+                            on, and what was missed is sent later.")]
+    Join(Join),
+    /// Carries a learner's events to the board; `rlab join` starts it.
+    #[command(hide = true)]
+    Courier {
+        /// The seat.
+        #[arg(value_name = "DIR")]
+        dir: PathBuf,
     },
     /// List the labs.
     #[command(after_help = "Examples:\n  rlab list\n  rlab list --format json")]

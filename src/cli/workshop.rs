@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 
 use super::Format;
 
@@ -33,6 +33,43 @@ pub enum Workshop {
                             the board's own machine."
     )]
     Host(Host),
+    /// Afterwards: completion, time a step, the hardest predictions, the commonest failures, everyone's evidence.
+    #[command(after_help = "Examples:\n  rlab workshop report records/*.jsonl > report.md\n  \
+                            rlab workshop report --format html records/*.jsonl > report.html\n\n\
+                            Exit status: 0 every record is whole, 1 one is not (it is left out), 2 a file is no record.")]
+    Report(WorkshopReport),
+    /// Whether a learner's record is whole: nothing left out, put in or changed.
+    #[command(
+        after_help = "Example:\n  rlab workshop verify events.jsonl\n\nExit status: 0 it is, 1 it is not, 2 it is no \
+                            record."
+    )]
+    Verify {
+        /// What `rlab join` has written down.
+        #[arg(value_name = "FILE", required = true)]
+        files: Vec<PathBuf>,
+    },
+}
+
+/// `rlab workshop report`.
+#[derive(Debug, Args)]
+pub struct WorkshopReport {
+    /// What each learner's `rlab join` has written down.
+    #[arg(value_name = "FILE", required = true)]
+    pub files: Vec<PathBuf>,
+    /// How.
+    #[arg(long, value_enum, default_value_t = Pages::Markdown)]
+    pub format: Pages,
+}
+
+/// How a report is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Pages {
+    /// For a file beside the slides.
+    Markdown,
+    /// One page that needs nothing else.
+    Html,
+    /// For programs, as the book's page on JSON says.
+    Json,
 }
 
 /// `rlab workshop host`.
@@ -50,4 +87,18 @@ pub struct Host {
     /// Make a new token for the instructor; the old one is worth nothing any more.
     #[arg(long)]
     pub new_token: bool,
+}
+
+/// `rlab join`.
+#[derive(Debug, Args)]
+pub struct Join {
+    /// Where the board is; it is on the instructor's screen.
+    #[arg(value_name = "ADDRESS[:PORT]")]
+    pub address: String,
+    /// The code of the room.
+    #[arg(value_name = "CODE")]
+    pub code: String,
+    /// What the room calls you.
+    #[arg(long, value_name = "NAME")]
+    pub name: String,
 }

@@ -50,7 +50,7 @@ fn roles(line: &str, cursor: usize, known: &Known) -> Vec<(Range<usize>, Role)> 
         }
         None => Side::Inside,
     };
-    let own = side == Side::Inside && first_is_own(&typed);
+    let own = side == Side::Inside && first_is_own(&typed, known);
     let (mut command, mut first) = (true, true);
     for piece in &typed.pieces {
         match piece.kind {
@@ -77,13 +77,15 @@ fn roles(line: &str, cursor: usize, known: &Known) -> Vec<(Range<usize>, Role)> 
     roles
 }
 
-fn first_is_own(typed: &Typed) -> bool {
-    typed.pieces.first().is_some_and(|piece| piece.kind == Kind::Word && is_own(piece) && piece.text != "run")
+fn first_is_own(typed: &Typed, known: &Known) -> bool {
+    let own = |piece: &Piece| piece.kind == Kind::Word && is_own(piece, known) && piece.text != "run";
+    typed.pieces.first().is_some_and(own)
 }
 
 /// A word of rlab's own, typed plainly.
-fn is_own(piece: &Piece) -> bool {
-    piece.quoted.is_empty() && (piece.text == "?" || grammar().any(|word| word == piece.text))
+fn is_own(piece: &Piece, known: &Known) -> bool {
+    let mut words = grammar().chain(known.words.iter().copied());
+    piece.quoted.is_empty() && (piece.text == "?" || words.any(|word| word == piece.text))
 }
 
 fn is_assignment(word: &str) -> bool {
@@ -99,7 +101,7 @@ fn quotes(piece: &Piece) -> impl Iterator<Item = (Range<usize>, Role)> {
 fn command_role(piece: &Piece, cursor: usize, first: bool, side: Side, known: &Known) -> Option<Role> {
     let word = piece.text.as_str();
     let inside = side == Side::Inside;
-    if first && inside && is_own(piece) {
+    if first && inside && is_own(piece, known) {
         return Some(Role::Learner);
     }
     // The answer to a prediction, a shell's own words, something that only the shell can find out.

@@ -3,7 +3,8 @@
 
 use std::os::fd::AsFd;
 
-use crate::frontend::editor::shown_ghost;
+use crate::frontend::editor::{LineEditor, shown_ghost};
+use crate::frontend::keys::OneByOne;
 use crate::frontend::repl::{SIGINT, Session};
 use crate::frontend::signals::{Came, wait_for};
 use crate::frontend::verdict::Verdict;
@@ -44,6 +45,7 @@ impl Session<'_> {
     ) -> Came {
         loop {
             let other = self.verdict.as_ref().map(|verdict| verdict.descriptor());
+            let other = other.or_else(|| self.beside.as_ref().and_then(|beside| beside.waits_for()));
             let patience = verdict.as_ref().map(|_| READING);
             match wait_for(std::io::stdin().as_fd(), other, patience) {
                 Came::Signal(SIGINT) => {}
@@ -51,6 +53,7 @@ impl Session<'_> {
                     ready();
                     self.try_machine(verdict.take().and_then(|begin| begin()));
                 }
+                Came::Other if self.verdict.is_none() => self.above_the_prompt(),
                 Came::Other => {
                     if let Some(told) = self.verdict_told() {
                         // Over the empty line that ends the greeting.
@@ -63,6 +66,29 @@ impl Session<'_> {
                 came => return came,
             }
         }
+    }
+
+    /// Waits at the prompt of someone who has typed nothing yet, while somebody sits beside the session who may have
+    /// something to say. `false`: a signal ends the session.
+    pub(super) fn waited(&mut self, editor: &LineEditor) -> bool {
+        if self.beside.as_ref().is_none_or(|beside| beside.waits_for().is_none()) {
+            return true;
+        }
+        let keys = OneByOne::begin();
+        self.draw_first();
+        let mut never: Option<fn() -> Option<Verdict>> = None;
+        let came = self.first_key(&mut never, || editor.get_ready());
+        // The editor draws the prompt itself, at the same place.
+        self.terminal.data(&format!("\r\x1b[J{PASTES_OFF}"));
+        drop(keys);
+        came == Came::Input
+    }
+
+    /// Tells what came while the prompt stood there, in its place, and asks again below.
+    fn above_the_prompt(&mut self) {
+        self.terminal.data("\r\x1b[J");
+        self.between();
+        self.draw_first();
     }
 
     pub(super) fn try_machine(&mut self, verdict: Option<Verdict>) {

@@ -30,6 +30,8 @@ pub struct Known {
     pub jobs: Vec<u32>,
     /// How many answers the open question has.
     pub answers: usize,
+    /// Words of whoever sits beside the session.
+    pub words: &'static [&'static str],
     shelf: Option<Rc<dyn Shelf>>,
     inside: Looked,
     host: Looked,

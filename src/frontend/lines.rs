@@ -47,6 +47,7 @@ impl Session<'_> {
                 return Ok(Exit::Interrupted);
             }
             let Some(text) = read_line(&mut input)? else { return Ok(Exit::Ok) };
+            self.between();
             if !text.trim().is_empty() {
                 self.tell(&Event::Line { prompt: self.walk.prompt(), text: text.trim_end().to_owned() });
             }
@@ -66,6 +67,7 @@ impl Session<'_> {
                 return Ok(Exit::Interrupted);
             }
             self.tell_verdict();
+            self.between();
             if let Some(line) = self.walk.suggestion() {
                 self.tell(&Event::Note(format!("Enter runs: {line}")));
             }

@@ -13,9 +13,10 @@
 //! - [`image`]: `rlab image`.
 //! - [`cast`]: `rlab run --cast`. `book`: `rlab mdbook`, with the feature of that name.
 //! - [`labs`]: labs as files: `--labs`, `rlab list`, `rlab check`, `rlab new`.
-//! - [`workshop`]: `rlab workshop`, the instructor's side of a workshop for a room.
+//! - [`workshop`]: a workshop for a room, both sides: `rlab workshop`, `rlab join`. [`beside`]: who sits beside a session.
 //! - [`state`]: what is kept between sessions.
 
+pub mod beside;
 #[cfg(feature = "book")]
 pub mod book;
 pub mod busy;
@@ -102,6 +103,19 @@ fn run(cli: Cli, terminal: &mut Terminal) -> Result<u8> {
                 terminal,
             )?
         }
+        Some(Mode::Join(args)) => {
+            let shelf = shelf(&global, terminal)?;
+            let beside = workshop::join::enter(&args, &shelf)?;
+            repl::run_beside(
+                &Begin::Resume,
+                shelf,
+                labs,
+                &mut Real::lasting(global.time_limit),
+                terminal,
+                Some(beside),
+            )?
+        }
+        Some(Mode::Courier { dir }) => workshop::courier::run(&dir)?,
         Some(Mode::List { format }) => labs::list(format, &course(global.labs.as_deref())?, terminal),
         Some(Mode::Run(args)) => script::run(
             &args,

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use crate::error::{Exit, Result, Trouble};
+use crate::frontend::beside::{Act, Beside, Told};
 use crate::frontend::editor::{Guide, LineEditor, Read};
 use crate::frontend::first::PASTES_OFF;
 use crate::frontend::greeting::{goodbye, greeting};
@@ -24,9 +25,10 @@ use crate::render::document::{Look, Role, Sign, painted};
 use crate::render::teller::Teller;
 use crate::render::wrap;
 use crate::session::event::Event;
+use crate::session::progress::At;
 use crate::session::shelf::Shelf;
 use crate::session::walk::{Flow, Walk};
-use crate::session::world::World as _;
+use crate::session::world::World;
 
 /// Ctrl-C.
 pub(super) const SIGINT: i32 = 2;
@@ -56,6 +58,8 @@ pub(super) struct Session<'a> {
     history: Option<PathBuf>,
     /// What this machine can do, while it is being tried.
     pub(super) verdict: Option<Verdict>,
+    /// Who sits beside it.
+    pub(super) beside: Option<Box<dyn Beside>>,
 }
 
 /// Runs a session until the learner leaves. Exit status 0: what went wrong was told there; 130 where a signal ended it.
@@ -70,7 +74,27 @@ pub fn run(
     world: &mut Real,
     terminal: &mut Terminal,
 ) -> Result<Exit> {
-    let Found { state, progress, returning, notes } = State::open();
+    run_beside(begin, shelf, labs, world, terminal, None)
+}
+
+/// The same with someone beside it.
+///
+/// # Errors
+/// As without.
+pub(super) fn run_beside(
+    begin: &Begin,
+    shelf: Rc<dyn Shelf>,
+    labs: Option<&Path>,
+    world: &mut Real,
+    terminal: &mut Terminal,
+    beside: Option<Box<dyn Beside>>,
+) -> Result<Exit> {
+    let Found { state, mut progress, returning, notes } = State::open();
+    if let Some(first) = beside.as_ref().and_then(|beside| beside.course().first()) {
+        let in_course = |at: &At| beside.as_ref().is_some_and(|beside| beside.course().contains(&at.lab));
+        // What a room is taught comes before what someone did at home.
+        progress.at = progress.at.filter(in_course).or_else(|| Some(At { lab: first.clone(), step: None }));
+    }
     let interactive = std::io::stdin().is_terminal() && terminal.is_terminal();
     let boxed = Box::new(Rc::clone(&shelf));
     let walk = match begin {
@@ -93,8 +117,10 @@ pub fn run(
         over: false,
         history,
         verdict: None,
+        beside,
     };
-    for note in notes {
+    let hello = session.beside.as_ref().map(|beside| beside.hello()).unwrap_or_default();
+    for note in notes.into_iter().chain(hello) {
         session.tell(&Event::Note(note));
     }
     // A recording of a masked session is to be the same on every machine.
@@ -123,14 +149,72 @@ impl Session<'_> {
     }
 
     fn start(&mut self, at: &str) -> Result<()> {
+        self.carried(|walk, world, tell| walk.start(at, world, tell))
+    }
+
+    /// Has the walk do something, and tells what comes of it.
+    fn carried<T>(&mut self, act: impl FnOnce(&mut Walk, &mut dyn World, &mut dyn FnMut(Event)) -> T) -> T {
         self.walk.clock(now());
-        let Self { walk, world, terminal, teller, .. } = self;
-        let told = walk.start(at, *world, &mut |event| match &event {
+        let Self { walk, world, terminal, teller, over, beside, .. } = self;
+        if let Some(beside) = beside {
+            world.spare_too(beside.pid());
+            beside.begins(walk);
+        }
+        let mut over = std::mem::take(over);
+        let done = act(walk, *world, &mut |event| match &event {
+            // What an empty line stood for is written where the empty line was.
+            Event::Line { prompt, text } if std::mem::take(&mut over) => {
+                let look = terminal.look();
+                let asks = painted(Role::Prompt, &shown_prompt(prompt, look), &look);
+                terminal.data(&format!("\x1b[1A\r\x1b[J{asks}{}\n", painted(Role::Learner, text, &look)));
+            }
             Event::Working(work) => terminal.working(work),
-            _ => terminal.data(&teller.tell(&event)),
+            _ => {
+                match beside.as_mut().map_or(Told::AsAlways, |beside| beside.hears(&event, &terminal.look()))
+                {
+                    Told::AsAlways => terminal.data(&teller.tell(&event)),
+                    Told::Also(more) => {
+                        terminal.data(&teller.tell(&event));
+                        terminal.show(&more);
+                    }
+                    Told::Instead(text) => {
+                        terminal.data(&teller.flush());
+                        terminal.show(&text);
+                    }
+                }
+            }
         });
-        terminal.rest();
-        told
+        let rest = self.teller.flush();
+        self.terminal.rest();
+        self.terminal.data(&rest);
+        self.walk.clock(now());
+        if let Some(beside) = &mut self.beside {
+            let acts = beside.ended(&mut self.walk);
+            self.act(acts);
+        }
+        self.save();
+        done
+    }
+
+    /// Does what whoever sits beside the session wants.
+    fn act(&mut self, acts: Vec<Act>) {
+        for act in acts {
+            match act {
+                Act::Note(text) => self.tell(&Event::Note(text)),
+                Act::Trouble(trouble) => self.tell(&Event::Trouble(trouble)),
+                Act::Start(at) => {
+                    if let Err(trouble) = self.start(&at) {
+                        self.tell(&Event::Trouble(trouble));
+                    }
+                }
+            }
+        }
+    }
+
+    /// Between two lines: what there is to do for whoever sits beside the session.
+    pub(super) fn between(&mut self) {
+        let acts = self.beside.as_mut().map(|beside| beside.came()).unwrap_or_default();
+        self.act(acts);
     }
 
     /// Carries out what was typed: one line, or several that were pasted.
@@ -156,25 +240,15 @@ impl Session<'_> {
     }
 
     pub(super) fn line(&mut self, text: &str) -> Flow {
-        self.walk.clock(now());
-        let Self { walk, world, terminal, teller, over, .. } = self;
-        let mut over = std::mem::take(over);
-        let flow = walk.line(text, *world, &mut |event| match &event {
-            // What an empty line stood for is written where the empty line was.
-            Event::Line { prompt, text } if std::mem::take(&mut over) => {
-                let look = terminal.look();
-                let asks = painted(Role::Prompt, &shown_prompt(prompt, look), &look);
-                terminal.data(&format!("\x1b[1A\r\x1b[J{asks}{}\n", painted(Role::Learner, text, &look)));
+        let taken = self.beside.as_mut().and_then(|beside| beside.takes(text.trim(), &self.walk));
+        match taken {
+            Some(acts) => {
+                self.over = false;
+                self.act(acts);
+                Flow::Continue
             }
-            Event::Working(work) => terminal.working(work),
-            _ => terminal.data(&teller.tell(&event)),
-        });
-        let rest = self.teller.flush();
-        self.terminal.rest();
-        self.terminal.data(&rest);
-        self.walk.clock(now());
-        self.save();
-        flow
+            None => self.carried(|walk, world, tell| walk.line(text, world, tell)),
+        }
     }
 
     fn save(&mut self) {
@@ -194,6 +268,10 @@ impl Session<'_> {
         let Self { walk, world, terminal, teller, .. } = self;
         walk.leave(*world, &mut |event| terminal.data(&teller.tell(&event)));
         self.save();
+        if let Some(mut beside) = self.beside.take() {
+            let acts = beside.leaves();
+            self.act(acts);
+        }
         if interactive {
             let bye = goodbye(self.walk.progress(), self.state.keeps());
             self.tell(&Event::Note(bye));
@@ -226,13 +304,16 @@ impl Session<'_> {
             return Ok(Exit::Interrupted);
         }
         editor.tell_pastes(false);
-        let mut as_before = true;
+        let (mut as_before, mut first) = (true, true);
         loop {
             self.guide(&mut editor, as_before);
             as_before = false;
-            if self.asked_to_end() {
+            self.between();
+            if self.asked_to_end() || (!first && !self.waited(&editor)) {
                 return Ok(Exit::Interrupted);
             }
+            first = false;
+            self.guide(&mut editor, true);
             let asks = self.asks();
             let read = self.world.at_prompt(|| editor.read(&asks));
             if editor.tell_pastes(true) {
@@ -279,6 +360,7 @@ impl Session<'_> {
         known.droppable = self.walk.recipe().droppable();
         known.jobs = self.world.jobs().iter().map(|job| job.number).collect();
         known.answers = self.walk.answers();
+        known.words = self.beside.as_ref().map_or(&[], |beside| beside.words());
         known.see(self.world.view(self.walk.recipe()), as_before);
     }
 
@@ -297,7 +379,7 @@ impl Session<'_> {
 }
 
 /// Milliseconds since 1970; 0 where the clock stands before.
-fn now() -> u64 {
+pub(super) fn now() -> u64 {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or_default()
 }

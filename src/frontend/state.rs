@@ -230,6 +230,11 @@ fn lock(dir: &Path) -> std::io::Result<Flock<File>> {
     }
 }
 
+/// The state directory, which need not be there yet.
+pub fn kept_in() -> Option<PathBuf> {
+    directory(|name| std::env::var_os(name).map(PathBuf::from))
+}
+
 /// `$XDG_STATE_HOME/rlab`, or `~/.local/state/rlab` (XDG Base Directory Specification: a relative path is ignored).
 fn directory(env: impl Fn(&str) -> Option<PathBuf>) -> Option<PathBuf> {
     let absolute = |name: &str| env(name).filter(|path| path.is_absolute());

@@ -81,7 +81,7 @@ impl Place<'_> {
         let known = self.known;
         let words: Vec<&str> = self.cursor.words.iter().map(String::as_str).collect();
         let Some((first, before)) = words.split_first() else {
-            let mut found = self.plain(grammar());
+            let mut found = self.plain(grammar().chain(known.words.iter().copied()));
             found.extend(self.of_a_shell());
             return found;
         };
@@ -248,8 +248,11 @@ fn unshare_flags() -> impl Iterator<Item = String> {
 
 /// Every word that a first word could still become: programs and words of rlab's own.
 pub fn could_become(text: &str, first: bool, side: Side, known: &Known) -> bool {
-    let own: BTreeSet<&str> =
-        if first && side == Side::Inside { grammar().collect() } else { BTreeSet::new() };
+    let own: BTreeSet<&str> = if first && side == Side::Inside {
+        grammar().chain(known.words.iter().copied()).collect()
+    } else {
+        BTreeSet::new()
+    };
     own.iter().any(|word| word.starts_with(text))
         || known.with_programs(side, |programs| {
             programs.range(text.to_owned()..).next().is_some_and(|name| name.starts_with(text))

@@ -53,6 +53,11 @@ impl Real {
         self.sandbox.spare(helper);
     }
 
+    /// Another one, which stays for the whole session.
+    pub fn spare_too(&mut self, companion: Option<i32>) {
+        self.sandbox.spare_too(companion);
+    }
+
     /// A plain root shell in a place of its own, which `look` sees from outside again and again.
     ///
     /// # Errors

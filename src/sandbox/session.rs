@@ -74,6 +74,8 @@ pub struct Sandbox {
     collected: bool,
     /// A process beside the containers, which is no stray.
     helper: Option<i32>,
+    /// Another one, which stays for the whole session.
+    companion: Option<i32>,
     interrupts: Option<Interrupts>,
     pub(super) ending: Option<i32>,
     // Last: until then there is something to keep.
@@ -92,6 +94,7 @@ impl Sandbox {
             caps,
             collected: false,
             helper: None,
+            companion: None,
             interrupts: Interrupts::of_session().ok(),
             ending: None,
             keeper: None,
@@ -117,6 +120,11 @@ impl Sandbox {
     /// Names a process that rlab started beside the containers, so that nobody takes it for a stray.
     pub fn spare(&mut self, helper: Option<i32>) {
         self.helper = helper;
+    }
+
+    /// Names another one, which stays for the whole session.
+    pub fn spare_too(&mut self, companion: Option<i32>) {
+        self.companion = companion;
     }
 
     /// The facts about this machine.
@@ -149,10 +157,10 @@ impl Sandbox {
         self.standing.agree(recipe, &plan.prepare, machine, work)
     }
 
-    /// The children that stay: the background containers, the keeper, and the helper that was named.
+    /// The children that stay: the background containers, the keeper, and the helpers that were named.
     pub(super) fn known(&self) -> Vec<i32> {
         let keeper = self.keeper.iter().map(Keeper::pid);
-        self.jobs.pids().into_iter().chain(keeper).chain(self.helper).collect()
+        self.jobs.pids().into_iter().chain(keeper).chain(self.helper).chain(self.companion).collect()
     }
 
     pub(super) fn plan(&self, recipe: &Recipe, command: &Command) -> Result<Plan> {

@@ -8,6 +8,7 @@
 //! - [`walk`]: the state machine; [`visit`](self) is one step of it, [`moves`](self) go between steps,
 //!   [`carry`](self) takes a line to the kernel.
 //! - [`replay`]: a lab's own solution, carried out from end to end.
+//! - [`seen`]: what whoever sits beside the learner may know.
 //! - [`fake`]: a world without a kernel, for tests.
 
 mod ablate;
@@ -20,6 +21,7 @@ pub mod goals;
 mod moves;
 pub mod progress;
 pub mod replay;
+pub mod seen;
 pub mod shelf;
 mod stage;
 mod visit;

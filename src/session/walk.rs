@@ -13,6 +13,7 @@ use crate::recipe::line::{Line, LineError, Word};
 use crate::recipe::outcome::{End, HostState, Outcome};
 use crate::session::event::{Event, Position};
 use crate::session::progress::{At, Progress};
+use crate::session::seen::Judged;
 use crate::session::shelf::Shelf;
 use crate::session::stage::Stage;
 use crate::session::visit::Visit;
@@ -52,6 +53,8 @@ pub struct Walk {
     pub(super) now: u64,
     /// The number under which attempts are kept.
     session: u32,
+    /// How checks were judged last, for whoever sits beside the learner.
+    pub(super) judged: Option<Judged>,
 }
 
 /// A lab under way.
@@ -103,6 +106,7 @@ impl Walk {
             interrupted: false,
             now: 0,
             session: 0,
+            judged: None,
         }
     }
 
@@ -336,7 +340,9 @@ impl Walk {
             host_now: &host_now,
             ablation: at.visit.ablation.as_ref(),
         };
-        Ok(at.step().checks.iter().map(|check| check.judge(&evidence)).collect())
+        let verdicts: Vec<Verdict> = at.step().checks.iter().map(|check| check.judge(&evidence)).collect();
+        self.note_judged(&verdicts);
+        Ok(verdicts)
     }
 
     /// Containers of this step that live are looked at once more: what somebody did to them since, from the host or from

@@ -10,4 +10,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod board;
+mod join;
 mod preflight;
+mod report;
