@@ -42,10 +42,15 @@ pub(super) fn parts(page: &str) -> Result<Vec<Part<'_>>, (usize, Trouble)> {
             (Some(open), Some(mark)) if open == mark => fence = None,
             (None, None) => {
                 let mut column = 0;
-                while let Some(found) = line[column..].find(OPEN).map(|found| column + found) {
-                    if line[..found].ends_with('\\') || line[..found].matches('`').count() % 2 == 1 {
-                        column = found + OPEN.len();
-                        continue;
+                while let Some(found) = line[column..].find("{{").map(|found| column + found) {
+                    let shown = line[..found].ends_with('\\') || line[..found].matches('`').count() % 2 == 1;
+                    match opening(&line[found..]) {
+                        Opening::Ours if !shown => {}
+                        Opening::Mistyped(trouble) if !shown => return Err((index + 1, trouble)),
+                        _ => {
+                            column = found + 2;
+                            continue;
+                        }
                     }
                     let rest = &line[found + OPEN.len()..];
                     let Some(end) = rest.find("}}") else {
@@ -67,6 +72,34 @@ pub(super) fn parts(page: &str) -> Result<Vec<Part<'_>>, (usize, Trouble)> {
     }
     parts.push(Part::Text(&page[from..]));
     Ok(parts)
+}
+
+/// What begins with two braces.
+enum Opening {
+    /// One of these directives.
+    Ours,
+    /// What was meant to be one, and would be left on the page as it is.
+    Mistyped(Trouble),
+    /// Text, or a directive of somebody else.
+    Text,
+}
+
+fn opening(text: &str) -> Opening {
+    if text.strip_prefix(OPEN).is_some_and(|rest| rest.starts_with([' ', '\t', '\n', '\r', '}'])) {
+        return Opening::Ours;
+    }
+    let inner = text.trim_start_matches('{').trim_start();
+    let Some(inner) = inner.strip_prefix('#') else { return Opening::Text };
+    let word: String = inner.trim_start().chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+    let lower = word.to_lowercase();
+    if !lower.starts_with("rlab") && nearest(&lower, ["rlab"]).is_none() {
+        return Opening::Text;
+    }
+    let begins = text.split_inclusive(&word).next().unwrap_or_default();
+    Opening::Mistyped(
+        Trouble::usage(format!("`{begins}` begins no directive"))
+            .hint(format!("write `{OPEN}`, a blank, and the name of one")),
+    )
 }
 
 impl Directive<'_> {
@@ -107,6 +140,10 @@ fn example(what: &str) -> &'static str {
 
 /// A name that is none, with the nearest that is, or all of them.
 pub(super) fn unknown(name: &str, known: &[&str]) -> Trouble {
+    if name.is_empty() {
+        return Trouble::usage("a directive without a name")
+            .hint("for example `{{#rlab step pid-namespace:fresh}}`; `{{#rlab directives}}` lists them all");
+    }
     let hint = match nearest(name, known.iter().copied()) {
         Some(near) => format!("did you mean `{near}`?"),
         None => format!(
@@ -133,6 +170,27 @@ mod tests {
     fn a_directive_is_found_with_its_line_unless_it_is_shown() {
         let page = "a\n{{#rlab step x:y}} and {{#rlab labs}}\n```\n{{#rlab no}}\n```\n`{{#rlab no}}` \\{{#rlab no}}\n";
         assert_eq!(names(page), [("step x:y".to_owned(), 2), ("labs ".to_owned(), 2)]);
+    }
+
+    #[test]
+    fn what_was_meant_to_be_one_is_no_text() {
+        for page in [
+            "{{#rlabs labs}}",
+            "{{#rlabstep x:y}}",
+            "{{ #rlab labs}}",
+            "{{# rlab labs}}",
+            "{{#RLAB labs}}",
+            "{{#rlba labs}}",
+        ] {
+            let (line, trouble) = parts(&format!("a\n{page}\n")).unwrap_err();
+            assert_eq!(line, 2, "{page}");
+            assert!(trouble.what.contains("begins no directive") && trouble.hint.is_some(), "{page}");
+        }
+        for page in
+            ["{{#include a.md}}", "{{#title A}}", "{{ x }}", "`{{#rlabs labs}}`", "\\{{#RLAB labs}}", "{{"]
+        {
+            assert_eq!(names(page), [], "{page}");
+        }
     }
 
     #[test]

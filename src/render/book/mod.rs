@@ -58,8 +58,12 @@ const DIRECTIVES: &[(&str, &str, &str, Write)] = &[
         Ok(step::labs(l))
     }),
     ("lab", "LAB", "a whole lab: its head, where it begins, and every step", |l, d| {
-        let lab = l.lab(d.one("a lab")?)?;
-        Ok(step::lab(l, lab))
+        let named = d.one("a lab")?;
+        if let (lab, Some(_)) = address(named) {
+            return Err(Trouble::usage(format!("`lab` takes a whole lab, and `{named}` is a step"))
+                .hint(format!("write `{{{{#rlab lab {lab}}}}}` or `{{{{#rlab step {named}}}}}`")));
+        }
+        Ok(step::lab(l, l.lab(named)?))
     }),
     ("step", "LAB:STEP", "a whole step: heading and anchor, text, exercise, transcript, why", |l, d| {
         Ok(step::whole(&l.at(d)?))
