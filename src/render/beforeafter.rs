@@ -61,6 +61,8 @@ fn told(outcome: &Outcome) -> String {
         Some(Listed::Host) => "<n> processes".to_owned(),
         Some(Listed::Number(0)) => "no process".to_owned(),
         Some(Listed::Number(number)) => counted(number, "process", "processes"),
+        // What was printed instead says why.
+        None if lines.is_empty() && !outcome.stderr.is_empty() => "an error".to_owned(),
         None if lines.is_empty() => "nothing".to_owned(),
         None => counted(lines.len(), "line", "lines"),
     }
@@ -136,22 +138,24 @@ fn brief(lines: &[&str]) -> String {
     }
 }
 
-/// The output of one side, shortened, each line marked that the other side lacks.
+/// The output of one side, shortened, each line marked that the other side lacks. What it printed to standard error is no
+/// part of what is compared: it is told below, unmarked.
 fn side(outcome: &Outcome, other: Option<&Outcome>, sign: Sign, pen: &Pen<'_>) -> Vec<Line> {
     let mut theirs: Vec<String> =
         other.map(|other| other.stdout.lines().map(folded).collect()).unwrap_or_default();
     let role = if sign == Sign::Added { Role::Good } else { Role::Bad };
-    let lines: Vec<&str> = outcome.stdout.lines().chain(outcome.stderr.lines()).collect();
+    let output = outcome.stdout.lines().map(|line| (line, other.is_some()));
+    let lines: Vec<(&str, bool)> = output.chain(outcome.stderr.lines().map(|line| (line, false))).collect();
     let shown = if pen.look.verbose || lines.len() <= SHOWN + 1 { lines.len() } else { SHOWN };
     let mut rows = Vec::new();
-    for text in lines.iter().take(shown) {
+    for (text, compared) in lines.iter().take(shown) {
         let text = wrap::clean(text, 0, pen.look);
         let mine = folded(&text);
-        let same = theirs.iter().position(|theirs| *theirs == mine);
+        let same = theirs.iter().position(|theirs| *compared && *theirs == mine);
         if let Some(at) = same {
             theirs.swap_remove(at);
         }
-        let changed = other.is_some() && same.is_none();
+        let changed = *compared && same.is_none();
         let mut line = Line::indented(0, 4);
         if changed {
             line.push(role, format!("{} {text}", pen.sign(sign)));

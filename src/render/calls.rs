@@ -8,8 +8,8 @@ use crate::recipe::errno::{self, Meaning};
 use crate::recipe::machine::CgroupVersion;
 use crate::recipe::outcome::{Call, CallResult, Composed, LimitSeen};
 
-/// The results stand in one column, unless a call reaches beyond this.
-const COLUMN: usize = 48;
+/// The results stand in one column, unless a call reaches beyond this: far enough for a path in the work directory.
+const COLUMN: usize = 56;
 
 /// Calls in the order in which they were made.
 pub(super) fn calls(calls: &[Call], pen: &Pen<'_>) -> Text {

@@ -68,6 +68,21 @@ fn below_80_columns_the_sides_are_stacked_and_what_is_the_same_is_told_once() {
 }
 
 #[test]
+fn what_went_wrong_is_no_line_that_changed() {
+    let failed = |stdout: &str| Outcome { stderr: "ps: no proc\n".to_owned(), ..printed(stdout) };
+    let told = |before: Outcome, after: Outcome| text(&Event::BeforeAfter { before: Some(before), after });
+    assert_eq!(
+        told(failed(""), printed("bin\n")),
+        "  ps -A   before: an error    after: 1 line\n    ps: no proc             + bin\n"
+    );
+    // The same words as a line of output are another thing.
+    assert_eq!(
+        told(failed("srv\n"), printed("ps: no proc\n")),
+        "  ps -A   before: 1 line    after: 1 line\n  - srv                   + ps: no proc\n    ps: no proc\n"
+    );
+}
+
+#[test]
 fn long_listings_are_shortened_and_counted() {
     let shown = between(&samples::host_ps(ONE), "PID CMD\n");
     assert!(shown.contains("before: 84 processes"), "{shown}");

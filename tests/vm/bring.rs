@@ -25,7 +25,7 @@ pub(crate) fn terminal(archive: &mut Archive) {
 /// The tools that a usual machine has on its host, which say things in other words than BusyBox does.
 pub(crate) fn tools(archive: &mut Archive, directory: &str) {
     archive.directory(directory);
-    for program in ["cat", "ls", "ps", "sh"] {
+    for program in ["cat", "ls", "ps", "sh", "sleep"] {
         with_libraries(archive, directory, program);
     }
 }

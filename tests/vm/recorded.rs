@@ -10,11 +10,11 @@ const ON: &str = "v2";
 /// Where the guest has the tools of a usual machine.
 pub(crate) const TOOLS: &str = "tools";
 
-/// BusyBox where it usually is, and the tools of the host before it: its shell too, since that of BusyBox takes its own.
+/// BusyBox where it usually is, and the tools of the host beside it: its shell too, since that of BusyBox takes its own.
 const USUAL: &str = "mkdir -p /recorded /usr/bin
-cp /bin/busybox /usr/bin
-ln -sf /tools/sh /bin/sh
-PATH=/tools:/usr/bin:$PATH
+cp /bin/busybox /tools/* /usr/bin
+ln -sf /usr/bin/sh /bin/sh
+PATH=/usr/bin:$PATH
 ";
 
 /// The guest as it was.
