@@ -219,9 +219,15 @@ pub fn own_children() -> Vec<i32> {
 
 /// A process and everything below it, as far as the parents are still there.
 pub fn descendants(root: i32) -> Vec<i32> {
+    descendants_of(vec![root])
+}
+
+/// Some processes, none of them below another, and everything below them: one look for all, since a fork bomb leaves
+/// hundreds.
+pub fn descendants_of(roots: Vec<i32>) -> Vec<i32> {
     let parents: Vec<(i32, i32)> =
         all().into_iter().filter_map(|pid| Some((pid, stat(pid)?.parent))).collect();
-    let mut found = vec![root];
+    let mut found = roots;
     let mut next = 0;
     while let Some(parent) = found.get(next).copied() {
         found.extend(parents.iter().filter(|(_, of)| *of == parent).map(|(pid, _)| *pid));

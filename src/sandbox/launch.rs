@@ -413,8 +413,7 @@ pub fn kill_strays(known: &[i32]) {
         if found.is_empty() {
             return;
         }
-        let below =
-            || strays().into_iter().flat_map(proc::descendants).filter(|pid| mark::lives(*pid)).collect();
+        let below = || proc::descendants_of(strays()).into_iter().filter(|pid| mark::lives(*pid)).collect();
         sweep::end_all(below, |pid| mark::lives(pid) && is_below_us(pid, known));
         for pid in found {
             let _ = nix::sys::wait::waitpid(Pid::from_raw(pid), Some(WaitPidFlag::WNOHANG));
