@@ -279,7 +279,7 @@ fn page_lines() -> Vec<String> {
 }
 
 /// A group and those below it, deepest first.
-fn groups_in(group: &Path) -> Vec<PathBuf> {
+pub(crate) fn groups_in(group: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(group).into_iter().flatten().flatten();
     let below = entries.map(|entry| entry.path()).filter(|path| path.is_dir());
     let mut found: Vec<PathBuf> = below.flat_map(|path| groups_in(&path)).collect();
