@@ -1,7 +1,7 @@
 //! The room as its events tell it: who is where, for how long, and who is stuck.
 //!
-//! Times of a learner are made of that learner's own clock, moved by the least that an event ever needed to come here: a
-//! clock that is wrong, and events that were kept while the board was away, do no harm.
+//! Times of a learner are of that learner's own clock, and are shown moved by the least that an event ever needed to come
+//! here: a clock that is wrong, and events that were kept while the board was away, do no harm.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -26,8 +26,6 @@ pub struct Room {
     rows: Vec<Row>,
     /// When the instructor's pauses began and ended.
     pauses: Vec<(u64, Option<u64>)>,
-    /// When the first learner came to a step of the course.
-    began: Option<u64>,
 }
 
 /// A learner.
@@ -41,6 +39,8 @@ pub struct Row {
     events: u64,
     /// How far the board's clock is before the learner's, in milliseconds.
     ahead: Option<i64>,
+    /// When the learner first came to a step of the course.
+    began: Option<u64>,
     here: Option<Here>,
     cells: BTreeMap<usize, Cell>,
     errnos: BTreeMap<(String, String), u32>,
@@ -55,12 +55,12 @@ struct Here {
     since: u64,
 }
 
-/// A learner in a step.
+/// A learner in a step; every time is by the learner's clock.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 struct Cell {
     came: u64,
-    /// Milliseconds, until the learner went away or was done.
-    spent: u64,
+    /// From when until when, each until the learner went away or was done.
+    spans: Vec<(u64, u64)>,
     tries: u32,
     passed: Option<u64>,
     failed: u32,
@@ -273,18 +273,18 @@ impl Room {
         let late = received.cast_signed().saturating_sub(event.at.cast_signed());
         let ahead = row.ahead.map_or(late, |ahead| ahead.min(late));
         row.ahead = Some(ahead);
-        let at = event.at.cast_signed().saturating_add(ahead).max(0).cast_unsigned();
+        let at = event.at;
         row.left = matches!(event.what, What::Left {});
         let step = event
             .what
             .place()
             .and_then(|(lab, step)| self.places.get(&(lab.to_owned(), step.to_owned())).copied());
         if step.is_some() {
-            self.began.get_or_insert(at);
+            row.began.get_or_insert(at);
         }
         match &event.what {
-            What::Step { .. } => row.go(step, at, &self.pauses),
-            What::Left {} => row.go(None, at, &self.pauses),
+            What::Step { .. } => row.go(step, at),
+            What::Left {} => row.go(None, at),
             What::Asked { .. } => row.hand = Some(at),
             What::Unasked {} => row.hand = None,
             What::Errno { errno, call, .. } => {
@@ -294,7 +294,7 @@ impl Room {
                 if let Some(step) = step {
                     let passed = matches!(what, What::Verdict { passed: true, .. });
                     if passed {
-                        row.stop(step, at, &self.pauses);
+                        row.stop(step, at);
                     }
                     row.cells
                         .entry(step)
@@ -311,17 +311,17 @@ impl Room {
         let names = self.names();
         let here = row.here.and_then(|here| {
             let (lab, step) = names.get(here.place)?;
-            Some(HereView { lab: (*lab).to_owned(), step: (*step).to_owned(), since: here.since })
+            Some(HereView { lab: (*lab).to_owned(), step: (*step).to_owned(), since: row.board(here.since) })
         });
         let cells = row.cells.iter().filter_map(|(place, cell)| {
             let (lab, step) = names.get(*place)?;
             Some(CellView {
                 lab: (*lab).to_owned(),
                 step: (*step).to_owned(),
-                came: cell.came,
+                came: row.board(cell.came),
                 spent: self.spent(row, *place, now),
                 tries: cell.tries,
-                passed: cell.passed,
+                passed: cell.passed.map(|at| row.board(at)),
                 failed: cell.failed,
                 failing: cell.failing.clone(),
                 hint: cell.hint,
@@ -339,7 +339,7 @@ impl Room {
             joined: row.joined,
             seen: row.seen,
             events: row.events,
-            hand: row.hand,
+            hand: row.hand.map(|at| row.board(at)),
             left: row.left,
             here,
             stuck: self.stuck(row, now),
@@ -355,10 +355,10 @@ impl Room {
         places.sort_by_cached_key(|place| {
             let Some(row) = self.rows.get(*place) else { return (true, u64::MAX, 0, 0, String::new()) };
             let reasons = self.stuck(row, now).len();
-            let since = row.here.map_or(u64::MAX, |here| here.since);
+            let since = row.here.map_or(u64::MAX, |here| row.board(here.since));
             (
                 row.left,
-                row.hand.unwrap_or(u64::MAX),
+                row.hand.map_or(u64::MAX, |at| row.board(at)),
                 usize::MAX - reasons,
                 if reasons > 0 { since } else { 0 },
                 row.name.to_lowercase(),
@@ -388,9 +388,11 @@ impl Room {
     }
 
     fn step(&self, place: usize, lab: &str, step: &str, planned: u64) -> StepView {
-        let cells: Vec<&Cell> = self.rows.iter().filter_map(|row| row.cells.get(&place)).collect();
-        let done: Vec<u64> =
-            cells.iter().filter(|cell| cell.passed.is_some()).map(|cell| cell.spent).collect();
+        let rows = self.rows.iter().filter_map(|row| Some((row, row.cells.get(&place)?)));
+        // Whoever is done is there no longer: the moment does not matter.
+        let done = rows.clone().filter(|(_, cell)| cell.passed.is_some());
+        let done: Vec<u64> = done.map(|(row, _)| self.spent(row, place, 0)).collect();
+        let cells: Vec<&Cell> = rows.map(|(_, cell)| cell).collect();
         let mut predicted: BTreeMap<u32, u32> = BTreeMap::new();
         for answer in cells.iter().filter_map(|cell| cell.predicted) {
             *predicted.entry(answer).or_default() += 1;
@@ -412,7 +414,7 @@ impl Room {
     }
 
     fn pace(&self, now: u64) -> Option<Pace> {
-        let began = self.began?;
+        let began = self.rows.iter().filter_map(|row| Some(row.board(row.began?))).min()?;
         let elapsed = now.saturating_sub(began).saturating_sub(paused(&self.pauses, began, now));
         let done = median(
             self.rows
@@ -465,7 +467,9 @@ impl Room {
     fn spent(&self, row: &Row, place: usize, now: u64) -> u64 {
         let Some(cell) = row.cells.get(&place) else { return 0 };
         let running = row.here.filter(|here| here.place == place && cell.passed.is_none());
-        cell.spent + running.map_or(0, |here| working(&self.pauses, here.since, now))
+        let spans = cell.spans.iter().map(|(from, until)| (row.board(*from), row.board(*until)));
+        let spans = spans.chain(running.map(|here| (row.board(here.since), now)));
+        spans.map(|(from, until)| working(&self.pauses, from, until)).sum()
     }
 
     /// Lab and step of each place.
@@ -479,13 +483,18 @@ impl Room {
 }
 
 impl Row {
+    /// A moment by the learner's clock, by the board's.
+    fn board(&self, at: u64) -> u64 {
+        at.cast_signed().saturating_add(self.ahead.unwrap_or(0)).max(0).cast_unsigned()
+    }
+
     /// Goes to another step, or to none that is taught.
-    fn go(&mut self, to: Option<usize>, at: u64, pauses: &[(u64, Option<u64>)]) {
+    fn go(&mut self, to: Option<usize>, at: u64) {
         if let Some(here) = self.here {
             if to == Some(here.place) {
                 return;
             }
-            self.stop(here.place, at, pauses);
+            self.stop(here.place, at);
         }
         self.here = to.map(|place| Here { place, since: at });
         if let Some(place) = to {
@@ -494,11 +503,11 @@ impl Row {
     }
 
     /// The time in a step ends here, where it is not over yet.
-    fn stop(&mut self, place: usize, at: u64, pauses: &[(u64, Option<u64>)]) {
+    fn stop(&mut self, place: usize, at: u64) {
         if let Some(here) = self.here.filter(|here| here.place == place)
             && let Some(cell) = self.cells.get_mut(&place).filter(|cell| cell.passed.is_none())
         {
-            cell.spent += working(pauses, here.since, at);
+            cell.spans.push((here.since, at));
         }
     }
 }

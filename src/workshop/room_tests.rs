@@ -98,6 +98,16 @@ fn what_came_late_is_put_where_it_happened() {
 }
 
 #[test]
+fn what_came_all_at_once_is_put_where_it_happened() {
+    let mut class = Class::new();
+    class.later(0, 30, step("a1")).later(8, 30, verdict("a1", &[])).later(10, 30, step("a2"));
+    class.later(29, 30, verdict("a2", &[0]));
+    let row = class.row(30);
+    assert_eq!((row.steps[0].spent, row.steps[1].spent), (8 * MINUTE, 19 * MINUTE));
+    assert_eq!(class.room.summary(190 * MINUTE).pace.unwrap().elapsed, 29 * MINUTE);
+}
+
+#[test]
 fn someone_is_stuck_who_is_long_on_a_step_but_not_in_a_pause() {
     let mut class = Class::new();
     class.does(0, step("a1"));

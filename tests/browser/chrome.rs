@@ -33,8 +33,11 @@ impl Browser {
             .args(["-c", "exec \"$@\" 3<&0 4>&1 </dev/null >/dev/null 2>&1", "sh", "chromium"])
             .args(["--headless=new", "--remote-debugging-pipe", "--no-sandbox", "--disable-gpu"])
             .args(["--disable-dev-shm-usage", "--hide-scrollbars", "--no-first-run", "--disable-extensions"])
-            // Nothing is asked of the network, and what a page asks for is refused.
-            .args(["--disable-background-networking", "--host-resolver-rules=MAP * ~NOTFOUND"])
+            // Nothing is asked of the network, and what a page asks for is refused; but a board that a test started is there.
+            .args([
+                "--disable-background-networking",
+                "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+            ])
             .arg(format!("--user-data-dir={}", home.path().display()))
             .arg("about:blank")
             .env("HOME", home.path())
@@ -127,6 +130,8 @@ impl Browser {
             "Enter" => ("Enter", 13, "\r"),
             " " => ("Space", 32, " "),
             "ArrowDown" => ("ArrowDown", 40, ""),
+            // A character types itself.
+            one if one.chars().count() == 1 => ("", 0, one),
             other => (other, 9, ""),
         };
         for kind in ["keyDown", "keyUp"] {

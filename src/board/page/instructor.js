@@ -21,7 +21,9 @@ let looked = null;    // place of a learner
 let stream = null;
 
 const key = (lab, step) => `${lab}:${step}`;
+const took = (milliseconds) => (milliseconds < 60000 ? "under a minute" : some(minutes(milliseconds), "minute", "minutes"));
 const minutes = (milliseconds) => Math.floor(milliseconds / 60000);
+const plain = (markdown) => markdown.replaceAll("`", "");
 const some = (count, one, many) => `${count} ${count === 1 ? one : many}`;
 
 // --- coming in ---------------------------------------------------------------------------------------------------
@@ -116,7 +118,7 @@ function head() {
       const button = make("button", String(at + 1), {
         type: "button", title: name, "aria-label": name, "aria-pressed": "false", "data-key": key(lab.id, step.id),
       });
-      button.addEventListener("click", () => { chosen = button.dataset.key; drawStep(); });
+      button.addEventListener("click", () => { chosen = button.dataset.key; drawStep(); drawProgress(); });
       heading.append(button);
       $("steps").append(heading);
       group.append(make("option", `${at + 1} ${step.title}`, { value: key(lab.id, step.id) }));
@@ -176,7 +178,7 @@ function drawRow(place) {
   }
   const away = row.left || !row.there;
   line.className = [row.stuck.length ? "stuck" : "", row.hand ? "asks" : "", away ? "away" : ""].join(" ").trim();
-  const why = [row.hand ? "✋ asks" : "", ...reasons(row)].filter(Boolean);
+  const why = [row.hand ? "? asks" : "", ...reasons(row)].filter(Boolean);
   if (row.left) why.push("left");
   else if (!row.there && row.events) why.push("not connected");
   line.querySelector(".why").textContent = why.length ? ` ${why.join(", ")}` : "";
@@ -196,10 +198,10 @@ function drawRow(place) {
 /** The sign of a cell, its class, and how it is read aloud. */
 function sign(cell, here, stuck) {
   if (!cell) return ["", "", ""];
-  const spent = minutes(cell.spent);
-  if (cell.passed) return [here ? "✓●" : "✓", "done", `done in ${some(spent, "minute", "minutes")}${here ? ", there now" : ""}`];
-  if (here) return [`${stuck ? "!" : "●"}${spent}`, "here", `there for ${some(spent, "minute", "minutes")}${stuck ? ", stuck" : ""}`];
-  return ["○", "", `was there for ${some(spent, "minute", "minutes")}, not done`];
+  const spent = took(cell.spent);
+  if (cell.passed) return [here ? "✓●" : "✓", "done", `done in ${spent}${here ? ", there now" : ""}`];
+  if (here) return [`${stuck ? "!" : "●"}${minutes(cell.spent)}`, "here", `there for ${spent}${stuck ? ", stuck" : ""}`];
+  return ["○", "", `was there for ${spent}, not done`];
 }
 
 function list(parent, items) {
@@ -216,7 +218,7 @@ function drawCounts() {
   const there = all.filter((row) => row.there && !row.left).length;
   list($("counts"), [
     make("li", some(all.length, "learner", "learners")), make("li", `${there} connected`),
-    make("li", `${stuck} stuck`), make("li", `✋ ${hands}`),
+    make("li", `${stuck} stuck`), make("li", some(hands, "hand up", "hands up")),
   ]);
   const pace = summary.pace;
   let told = "";
@@ -248,13 +250,13 @@ function drawStep() {
   const told = summary.steps[at];
   $("step-title").textContent = `${lab.title}, step ${number}: ${step.title}`;
   const planned = Math.max(1, Math.round(told.planned / 60000));
-  const median = told.median === null ? "" : `, in the middle after ${some(minutes(told.median), "minute", "minutes")}`;
+  const median = told.median === null ? "" : `, half of them in ${took(told.median)}`;
   $("numbers").textContent = `${told.here} there, ${told.passed} of ${told.came} done${median}; `
     + `planned ${some(planned, "minute", "minutes")}`;
-  $("notes").textContent = step.notes ?? "None.";
+  $("notes").textContent = plain(step.notes ?? "None.");
   $("question").hidden = !step.ask;
   if (step.ask) {
-    $("ask").textContent = step.ask.ask;
+    $("ask").textContent = plain(step.ask.ask);
     list($("answers"), answers(step.ask, told));
   }
 }
@@ -264,7 +266,7 @@ function answers(question, told) {
   const given = new Map(told.predicted);
   const all = told.predicted.reduce((sum, [, count]) => sum + count, 0);
   const choices = question.choices.length
-    ? question.choices.map((text, at) => [at + 1, `${at + 1} ${text}`])
+    ? question.choices.map((text, at) => [at + 1, `${at + 1} ${plain(text)}`])
     : told.predicted.map(([answer]) => [answer, String(answer)]);
   return choices.map(([answer, text]) => {
     const count = given.get(answer) ?? 0;
@@ -285,9 +287,11 @@ function drawErrnos() {
 
 function drawProgress() {
   const people = Math.max(1, rows.size);
-  list($("progress").querySelector("ul"), steps.map((step, at) => {
-    const told = summary.steps[at];
-    const label = `${step.lab.title} ${step.number}, ${step.step.title}: ${told.passed}`;
+  const lab = steps.find((step) => step.key === current())?.lab;
+  const shown = steps.map((step, at) => [step, summary.steps[at]]).filter(([step, told]) => step.lab === lab && told);
+  $("progress-title").textContent = lab ? `${lab.title}: done` : "Done";
+  list($("progress").querySelector("ul"), shown.map(([step, told]) => {
+    const label = `${step.number} ${step.step.title}: ${told.passed} of ${rows.size}`;
     const item = make("li", label);
     item.append(make("meter", undefined, { min: 0, max: people, value: told.passed, "aria-label": label }));
     return item;
@@ -309,7 +313,7 @@ function drawLearner() {
     items.push(make("li", `At ${place.lab.title}, step ${place.number}: ${place.step.title}`));
     items.push(make("li", `${some(cell.tries, "line", "lines")} tried, hint ${cell.hint} of ${place.step.hints} seen`));
     for (const failing of cell.failing) {
-      items.push(make("li", `does not hold: ${place.step.checks[failing] ?? `check ${failing + 1}`}`));
+      items.push(make("li", `does not hold: ${plain(place.step.checks[failing] ?? `check ${failing + 1}`)}`));
     }
   }
   for (const why of reasons(row)) items.push(make("li", why));
