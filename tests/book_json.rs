@@ -125,7 +125,7 @@ fn the_examples_are_json_and_have_only_keys_that_are_told() {
     let page = page();
     let examples: Vec<&str> =
         page.split("```json\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
-    assert_eq!(examples.len(), 7);
+    assert_eq!(examples.len(), 11);
     for example in examples {
         let value: Value = serde_json::from_str(example).unwrap_or_else(|error| panic!("{error}\n{example}"));
         let mut found = BTreeSet::new();

@@ -1,5 +1,6 @@
 //! What the instructor's page is told, and what the room is told by it.
 
+use std::collections::BTreeSet;
 use std::io::{BufRead, Read};
 
 use rlab::workshop::wire::What;
@@ -77,10 +78,27 @@ fn the_stream_tells_everything_once_and_then_what_changes() {
     assert_eq!(export["learners"][0]["hash"], json!(ada.end.hash));
     assert_eq!(export["learners"][1]["name"], json!("<script>alert(1)</script>"));
     assert_eq!(export["course"][0]["id"], json!("chroot"));
+    let page = include_str!("../../book/src/json.md");
+    let told = page.split_once("## The board").unwrap().1.split_once("## `rlab inspect").unwrap().0;
+    let mut keys = BTreeSet::new();
+    all_keys(&export, &mut keys);
+    let untold: Vec<&String> = keys.iter().filter(|key| !told.contains(&format!("\"{key}\":"))).collect();
+    assert_eq!(untold, Vec::<&String>::new(), "the book's page on JSON does not tell them");
     let csv = board.ask("GET", "/api/instructor/export.csv", board.token.as_deref(), None);
     let csv = String::from_utf8(csv.body).unwrap();
     assert_eq!(csv.lines().count(), 2, "{csv}");
     assert!(csv.lines().nth(1).unwrap().starts_with("Ada,"), "{csv}");
+}
+
+fn all_keys(value: &Value, keys: &mut BTreeSet<String>) {
+    match value {
+        Value::Array(items) => items.iter().for_each(|item| all_keys(item, keys)),
+        Value::Object(fields) => fields.iter().for_each(|(key, value)| {
+            keys.insert(key.clone());
+            all_keys(value, keys);
+        }),
+        _ => {}
+    }
 }
 
 #[test]
