@@ -25,8 +25,9 @@ use crate::board::patience::Patient;
 use crate::board::routes::{self, Board};
 use crate::error::{Result, Trouble};
 
-/// Connections of one address that have shown no token.
-pub const STRANGERS: usize = 128;
+/// Connections of one address that have shown no token. A room of learners behind one address comes back all at once when
+/// the board was started anew, each with two.
+pub const STRANGERS: usize = 640;
 /// Refusals that are being told at the same time.
 const REFUSALS: usize = 256;
 /// How long a request's head may take, and how long a connection may be idle.

@@ -264,3 +264,50 @@ pub(crate) fn timed<T>(does: impl FnOnce() -> T) -> (Duration, T) {
     let done = does();
     (start.elapsed(), done)
 }
+
+/// A stream of the instructor's.
+pub(crate) struct Stream {
+    line: Line,
+}
+
+impl Stream {
+    pub(crate) fn open(board: &Board) -> Self {
+        let mut line = Line::open(board.address).unwrap();
+        let token = board.token.as_deref().unwrap();
+        let ask = format!(
+            "GET /api/instructor/stream HTTP/1.1\r\nHost: board\r\nAuthorization: Bearer {token}\r\n\r\n"
+        );
+        line.send(ask.as_bytes()).unwrap();
+        let mut head = String::new();
+        while !head.ends_with("\r\n\r\n") {
+            assert!(line.reader.read_line(&mut head).unwrap() > 0, "{head}");
+        }
+        assert!(head.starts_with("HTTP/1.1 200"), "{head}");
+        assert!(head.contains("text/event-stream"), "{head}");
+        Self { line }
+    }
+
+    /// The next thing that is told.
+    pub(crate) fn next(&mut self) -> Value {
+        loop {
+            // One chunk is one event, since each is written at once.
+            let mut length = String::new();
+            self.line.reader.read_line(&mut length).unwrap();
+            let length = usize::from_str_radix(length.trim(), 16).unwrap();
+            let mut chunk = vec![0; length + 2];
+            self.line.reader.read_exact(&mut chunk).unwrap();
+            let text = std::str::from_utf8(&chunk[..length]).unwrap();
+            if let Some(data) = text.strip_prefix("data: ") {
+                return serde_json::from_str(data.trim_end()).unwrap();
+            }
+        }
+    }
+}
+
+/// The lines of all events of a log, learner by learner.
+pub(crate) fn log(db: &std::path::Path) -> Vec<String> {
+    let sqlite = rusqlite::Connection::open(db).unwrap();
+    let mut asked = sqlite.prepare("SELECT line FROM event ORDER BY learner, seq").unwrap();
+    let lines = asked.query_map([], |row| row.get(0)).unwrap();
+    lines.map(Result::unwrap).collect()
+}

@@ -8,8 +8,7 @@ use rlab::workshop::chain::{End, Hash};
 use rlab::workshop::wire::{Event, What};
 use serde_json::json;
 
-use crate::client::{Board, Learner, Line, db, now, step, timed};
-use crate::rooms::log;
+use crate::client::{Board, Learner, Line, db, log, now, step, timed};
 
 fn room() -> (tempfile::TempDir, Board) {
     let home = tempfile::tempdir().unwrap();

@@ -1,51 +1,11 @@
 //! What the instructor's page is told, and what the room is told by it.
 
 use std::collections::BTreeSet;
-use std::io::{BufRead, Read};
 
 use rlab::workshop::wire::What;
 use serde_json::{Value, json};
 
-use crate::client::{Board, Line, db, now};
-
-/// A stream of the instructor's.
-pub(crate) struct Stream {
-    line: Line,
-}
-
-impl Stream {
-    pub(crate) fn open(board: &Board) -> Self {
-        let mut line = Line::open(board.address).unwrap();
-        let token = board.token.as_deref().unwrap();
-        let ask = format!(
-            "GET /api/instructor/stream HTTP/1.1\r\nHost: board\r\nAuthorization: Bearer {token}\r\n\r\n"
-        );
-        line.send(ask.as_bytes()).unwrap();
-        let mut head = String::new();
-        while !head.ends_with("\r\n\r\n") {
-            assert!(line.reader.read_line(&mut head).unwrap() > 0, "{head}");
-        }
-        assert!(head.starts_with("HTTP/1.1 200"), "{head}");
-        assert!(head.contains("text/event-stream"), "{head}");
-        Self { line }
-    }
-
-    /// The next thing that is told.
-    pub(crate) fn next(&mut self) -> Value {
-        loop {
-            // One chunk is one event, since each is written at once.
-            let mut length = String::new();
-            self.line.reader.read_line(&mut length).unwrap();
-            let length = usize::from_str_radix(length.trim(), 16).unwrap();
-            let mut chunk = vec![0; length + 2];
-            self.line.reader.read_exact(&mut chunk).unwrap();
-            let text = std::str::from_utf8(&chunk[..length]).unwrap();
-            if let Some(data) = text.strip_prefix("data: ") {
-                return serde_json::from_str(data.trim_end()).unwrap();
-            }
-        }
-    }
-}
+use crate::client::{Board, Line, Stream, db, now};
 
 #[test]
 fn the_stream_tells_everything_once_and_then_what_changes() {

@@ -137,7 +137,7 @@ fn a_full_disk_is_told_and_costs_nothing_that_was_acknowledged() {
     let token = board.token.as_deref();
     let export = board.ask("GET", "/api/instructor/export.json", token, None);
     assert_eq!((export.status, &export.json()["learners"][0]["events"]), (200, &json!(acknowledged)));
-    let told = crate::instructor::Stream::open(&board).next();
+    let told = crate::client::Stream::open(&board).next();
     assert!(told["trouble"].as_str().unwrap().contains("full"), "{told}");
     let answer = ada.does_anyhow(&board, What::Left {});
     assert_eq!(answer.status, 507);

@@ -11,7 +11,6 @@ mod client;
 mod hostile;
 mod instructor;
 mod killed;
-mod load;
 mod rooms;
 #[path = "../support/mod.rs"]
 mod support;

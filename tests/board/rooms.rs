@@ -56,7 +56,7 @@ fn what_was_sent_twice_is_there_once() {
         );
     }
     board.end();
-    let lines = crate::rooms::log(&db(&home));
+    let lines = crate::client::log(&db(&home));
     assert_eq!(lines, events.iter().map(rlab::workshop::chain::line).collect::<Vec<_>>());
 }
 
@@ -70,12 +70,4 @@ fn a_question_for_orders_waits_until_there_is_one() {
         crate::client::timed(|| line.ask("GET", "/api/orders?after=0", Some(&ada.token), None).unwrap());
     assert_eq!((answer.status, answer.json()), (200, json!({"orders": []})));
     assert!((20..30).contains(&took.as_secs()), "{took:?}");
-}
-
-/// The lines of all events of a log, learner by learner.
-pub(crate) fn log(db: &std::path::Path) -> Vec<String> {
-    let sqlite = rusqlite::Connection::open(db).unwrap();
-    let mut asked = sqlite.prepare("SELECT line FROM event ORDER BY learner, seq").unwrap();
-    let lines = asked.query_map([], |row| row.get(0)).unwrap();
-    lines.map(Result::unwrap).collect()
 }
