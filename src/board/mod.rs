@@ -38,6 +38,7 @@ use crate::error::{Result, Trouble};
 use crate::workshop::chain::Hash;
 use crate::workshop::course::Taught;
 use crate::workshop::rules::Code;
+use crate::workshop::wire::Event;
 
 /// What the instructor wants.
 #[derive(Debug, Clone)]
@@ -68,6 +69,31 @@ pub struct Opened {
     store: Store,
     shared: Arc<Shared>,
     instructor: Hash,
+}
+
+/// What a room was: what was taught, and everyone's events.
+pub struct Record {
+    /// What was taught.
+    pub course: Vec<Taught>,
+    /// Everyone who joined, in that order.
+    pub learners: Vec<(store::Learner, Vec<Event>)>,
+}
+
+/// Reads the log of a room, while a board serves or afterwards.
+///
+/// # Errors
+/// It is no log of a room, or damaged.
+pub fn record(db: &std::path::Path) -> Result<Record> {
+    let store = Store::read_only(db)?;
+    let course = store.room()?.map(|room| room.course).unwrap_or_default();
+    let mut learners: Vec<_> = store.learners()?.into_iter().map(|learner| (learner, Vec::new())).collect();
+    store.events(|logged| {
+        let place = usize::try_from(logged.learner - 1).ok();
+        if let Some((_, events)) = place.and_then(|place| learners.get_mut(place)) {
+            events.push(logged.event);
+        }
+    })?;
+    Ok(Record { course, learners })
 }
 
 /// Opens the log, makes the room where there is none, and takes the address.

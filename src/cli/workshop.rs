@@ -34,7 +34,8 @@ pub enum Workshop {
     )]
     Host(Host),
     /// Afterwards: completion, time a step, the hardest predictions, the commonest failures, everyone's evidence.
-    #[command(after_help = "Examples:\n  rlab workshop report records/*.jsonl > report.md\n  \
+    #[command(after_help = "Examples:\n  rlab workshop report rlab-workshop-2026-11-28.db > report.md\n  \
+                            rlab workshop report records/*.jsonl > report.md\n  \
                             rlab workshop report --format html records/*.jsonl > report.html\n\n\
                             Exit status: 0 every record is whole, 1 one is not (it is left out), 2 a file is no record.")]
     Report(WorkshopReport),
@@ -53,8 +54,8 @@ pub enum Workshop {
 /// `rlab workshop report`.
 #[derive(Debug, Args)]
 pub struct WorkshopReport {
-    /// What each learner's `rlab join` has written down.
-    #[arg(value_name = "FILE", required = true)]
+    /// The board's log, or what each learner's `rlab join` has written down, or both.
+    #[arg(value_name = "DB|FILE", required = true)]
     pub files: Vec<PathBuf>,
     /// How.
     #[arg(long, value_enum, default_value_t = Pages::Markdown)]

@@ -10,6 +10,7 @@ mod chrome;
 mod client;
 mod hostile;
 mod instructor;
+mod joined;
 mod killed;
 mod rooms;
 #[path = "../support/mod.rs"]

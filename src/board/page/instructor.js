@@ -311,7 +311,7 @@ function drawLearner() {
     const place = steps.find((step) => step.key === key(row.here.lab, row.here.step));
     const cell = row.steps.find((step) => step.lab === row.here.lab && step.step === row.here.step);
     items.push(make("li", `At ${place.lab.title}, step ${place.number}: ${place.step.title}`));
-    items.push(make("li", `${some(cell.tries, "line", "lines")} tried, hint ${cell.hint} of ${place.step.hints} seen`));
+    items.push(make("li", `${some(cell.tries, "line", "lines")} tried, ${some(cell.hint, "hint", "hints")} seen`));
     for (const failing of cell.failing) {
       items.push(make("li", `does not hold: ${plain(place.step.checks[failing] ?? `check ${failing + 1}`)}`));
     }

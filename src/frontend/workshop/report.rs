@@ -1,4 +1,5 @@
-//! `rlab workshop report` and `rlab workshop verify`: what came of a workshop, from the records that learners keep.
+//! `rlab workshop report` and `rlab workshop verify`: what came of a workshop, from the board's log and from the records that
+//! learners keep.
 
 use std::fs::File;
 use std::io::Read;
@@ -19,18 +20,23 @@ use crate::workshop::report::{Learner, Report};
 /// A file that is no record.
 pub fn report(args: &WorkshopReport, course: &Course, terminal: &mut Terminal) -> Result<Exit> {
     let mut learners: Vec<Learner> = Vec::new();
+    let mut taught = Vec::new();
     let mut whole = true;
     for file in &args.files {
-        match read(file) {
-            Ok(found) => {
-                // The same learner's record may be there twice, as it was at two times: the longer one has both.
-                let learner =
-                    Learner { name: found.heading.name, id: found.heading.learner, events: found.events };
-                match learners.iter_mut().find(|known| known.id == learner.id) {
-                    Some(known) if known.events.len() < learner.events.len() => *known = learner,
-                    Some(_) => {}
-                    None => learners.push(learner),
+        if is_log(file) {
+            let (course, logged) = log(file)?;
+            // Two days of one course have the same labs.
+            for lab in course {
+                if !taught.iter().any(|known: &Taught| known.id == lab.id) {
+                    taught.push(lab);
                 }
+            }
+            logged.into_iter().for_each(|learner| add(&mut learners, learner));
+            continue;
+        }
+        match read(file) {
+            Ok(Evidence { heading, events, .. }) => {
+                add(&mut learners, Learner { name: heading.name, id: heading.learner, events });
             }
             Err(trouble) if trouble.exit == Exit::CheckFailed => {
                 whole = false;
@@ -39,11 +45,13 @@ pub fn report(args: &WorkshopReport, course: &Course, terminal: &mut Terminal) -
             Err(trouble) => return Err(trouble),
         }
     }
-    let mut taught = Vec::new();
-    for entry in course.entries() {
-        match course.lab(entry.id()) {
-            Ok(lab) => taught.push(Taught::of(lab)),
-            Err(trouble) => terminal.trouble(&trouble),
+    // A log knows what was taught; records do not.
+    if taught.is_empty() {
+        for entry in course.entries() {
+            match course.lab(entry.id()) {
+                Ok(lab) => taught.push(Taught::of(lab)),
+                Err(trouble) => terminal.trouble(&trouble),
+            }
         }
     }
     let report = Report::of(&learners, &taught);
@@ -53,6 +61,43 @@ pub fn report(args: &WorkshopReport, course: &Course, terminal: &mut Terminal) -
         Pages::Json => report.json(),
     });
     Ok(if whole { Exit::Ok } else { Exit::CheckFailed })
+}
+
+/// Adds a learner. The same one may be there twice, as it was at two times or from both sides: the longer one has both.
+fn add(learners: &mut Vec<Learner>, learner: Learner) {
+    match learners.iter_mut().find(|known| known.id == learner.id) {
+        Some(known) if known.events.len() < learner.events.len() => *known = learner,
+        Some(_) => {}
+        None => learners.push(learner),
+    }
+}
+
+/// Whether it is a board's log: a file of SQLite's.
+fn is_log(file: &Path) -> bool {
+    let mut head = [0; 16];
+    File::open(file).and_then(|mut open| open.read_exact(&mut head)).is_ok() && &head == b"SQLite format 3\0"
+}
+
+/// What was taught, and everyone's events.
+#[cfg(feature = "workshop")]
+fn log(file: &Path) -> Result<(Vec<Taught>, Vec<Learner>)> {
+    let record = crate::board::record(file)?;
+    let learner = |(learner, events): (crate::board::store::Learner, _)| Learner {
+        name: learner.name,
+        id: learner.id,
+        events,
+    };
+    Ok((record.course, record.learners.into_iter().map(learner).collect()))
+}
+
+/// Says what it takes.
+#[cfg(not(feature = "workshop"))]
+fn log(file: &Path) -> Result<(Vec<Taught>, Vec<Learner>)> {
+    Err(Trouble::usage(format!(
+        "`{}` is the log of a board, and this rlab was built without one",
+        file.display()
+    ))
+    .hint("build it with `cargo build --release --features workshop`; a released rlab has it"))
 }
 
 /// Tells whether records are whole. Exit status 1 where one is not.
