@@ -18,7 +18,7 @@ const BOB: &str = "bob";
 struct Attack {
     name: &'static str,
     /// What is taken out, so that it gets through.
-    without: &'static [Change],
+    without: &'static [Change<'static>],
     /// Makes it; whether it got through.
     gets_through: fn(&Room) -> bool,
 }

@@ -8,9 +8,11 @@ mod support;
 
 mod at_once;
 mod attacks;
+mod board;
 mod room;
 
 /// Whether a room can be opened here.
 fn can_open_a_room() -> bool {
-    support::is_root() && ["sshd", "ssh", "bwrap", "nsenter", "useradd"].into_iter().all(support::has)
+    support::is_root()
+        && ["sshd", "ssh", "bwrap", "socat", "nsenter", "useradd"].into_iter().all(support::has)
 }

@@ -12,7 +12,7 @@ use crate::support::screen::{Screen, Seat};
 use crate::support::{repository, stdout, wait_for};
 
 /// Something taken out of what is shipped: file, what stands there, what stands there instead.
-pub(crate) type Change = (&'static str, &'static str, &'static str);
+pub(crate) type Change<'a> = (&'a str, &'a str, &'a str);
 
 /// What each of the scripts is told before: directories that the page's lines write to are copies, or empty.
 const CORNER: &str = r#"
@@ -37,7 +37,7 @@ pub(crate) struct Room {
 
 impl Room {
     /// Sets it up for these learners, with something changed, and waits until it is open.
-    pub(crate) fn open(learners: &[String], changes: &[Change]) -> Self {
+    pub(crate) fn open(learners: &[String], changes: &[Change<'_>]) -> Self {
         let place = tempfile::tempdir().unwrap();
         let at = place.path();
         // Others have to get through, to the keys of the host too.
@@ -46,7 +46,7 @@ impl Room {
         let share = at.join("share/shared-server");
         fs::create_dir_all(&share).unwrap();
         let shipped = repository().join("share/shared-server");
-        let mut changes_left: Vec<&Change> = changes.iter().collect();
+        let mut changes_left: Vec<&Change<'_>> = changes.iter().collect();
         let port_line = format!("Port {port}\nListenAddress 127.0.0.1");
         for entry in fs::read_dir(shipped).unwrap().flatten() {
             let name = entry.file_name().into_string().unwrap();
