@@ -31,9 +31,13 @@ fn share(name: &str) -> PathBuf {
 
 /// The objects of all manifests.
 fn objects(python: &Path) -> Vec<Value> {
-    let read = "import glob, json, sys, yaml\n\
+    read(python, &["room.yaml", "board.yaml", "learner.yaml"].map(share))
+}
+
+/// The objects in some files.
+fn read(python: &Path, files: &[PathBuf]) -> Vec<Value> {
+    let read = "import json, sys, yaml\n\
                 print(json.dumps([o for f in sys.argv[1:] for o in yaml.safe_load_all(open(f))]))";
-    let files = ["room.yaml", "board.yaml", "learner.yaml"].map(share);
     let output = Command::new(python).args(["-c", read]).args(files).output().unwrap();
     serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {}", stderr(&output)))
 }
@@ -80,6 +84,33 @@ fn the_manifests_follow_the_published_schemas_and_a_broken_one_does_not() {
             stderr(&output)
         );
     }
+}
+
+#[test]
+fn the_books_line_makes_a_learner_of_the_template() {
+    let (Some(validator), Some(python)) = (tool("kubernetes-validate"), tool("python")) else { return };
+    let page = fs::read_to_string(repository().join("book/src/kubernetes.md")).unwrap();
+    let line = page.lines().find_map(|line| line.strip_prefix("$ for name in ")).unwrap();
+    let (_, made) = line.split_once("; do ").unwrap();
+    let (make, _) = made.split_once(" | kubectl").unwrap();
+    let output = Command::new("sh")
+        .args(["-c", &format!("name=grace; {make}")])
+        .current_dir(repository())
+        .output()
+        .unwrap();
+    let place = tempfile::tempdir().unwrap();
+    let path = place.path().join("grace.yaml");
+    fs::write(&path, output.stdout).unwrap();
+    assert_eq!(status(&validate(&validator, &path)), 0);
+    let objects = read(&python, &[path]);
+    assert_eq!(objects.len(), 3);
+    for object in &objects {
+        assert_eq!(object["metadata"]["name"], "learner-grace");
+        // A name of Kubernetes has no capitals: nothing of the template may be left.
+        assert!(!object.to_string().contains("LEARNER") && !object.to_string().contains("CODE"), "{object}");
+    }
+    assert_eq!(objects[1]["rules"][1]["resourceNames"][0], "learner-grace");
+    assert_eq!(objects[0]["spec"]["containers"][0]["args"][4], "grace");
 }
 
 /// Whether a selector takes these labels; an empty one takes all.
