@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-pub use workshop::{Host, Join, Pages, Workshop, WorkshopReport};
+pub use workshop::{Host, Join, Pages, Present, Workshop, WorkshopReport};
 
 /// What a container is made of, one kernel primitive at a time, for real.
 #[derive(Debug, Parser)]
@@ -148,6 +148,11 @@ pub enum Mode {
                             of it, `ask` raises your hand and `unask` takes it down. Where the board is gone you work \
                             on, and what was missed is sent later.")]
     Join(Join),
+    /// Show a lab to a room: pages with room around the words, the lab's notes beside the step, the time against the plan.
+    #[command(after_help = "Examples:\n  rlab present chroot\n  rlab present container:4 --hide-notes\n  \
+                            rlab present pid-namespace --replay --words 120\n\nIn a replay Enter goes on at once, a blank \
+                            holds it, Ctrl-C hands over the prompt. `notes`, `page` and `pace` are words of its own.")]
+    Present(Present),
     /// Carries a learner's events to the board; `rlab join` starts it.
     #[command(hide = true)]
     Courier {

@@ -103,3 +103,21 @@ pub struct Join {
     #[arg(long, value_name = "NAME")]
     pub name: String,
 }
+
+/// `rlab present`.
+#[derive(Debug, Args)]
+pub struct Present {
+    /// Lab, and step by id or number.
+    #[arg(value_name = "LAB[:STEP]")]
+    pub at: String,
+    /// Keep the notes off the screen until the word `notes` asks for them.
+    #[arg(long)]
+    pub hide_notes: bool,
+    /// Type the solution by itself, and stop at every prediction until Enter is pressed.
+    #[arg(long)]
+    pub replay: bool,
+    /// How fast, in words a minute: so fast it types, and so long it leaves to read what came.
+    #[arg(long, value_name = "N", default_value_t = 180, requires = "replay",
+          value_parser = clap::value_parser!(u32).range(10..=10_000))]
+    pub words: u32,
+}

@@ -24,6 +24,8 @@ pub enum Act {
     Note(String),
     /// Tell what went wrong.
     Trouble(Trouble),
+    /// Show this.
+    Show(Text),
     /// Go to this step, `LAB:STEP`.
     Start(String),
 }

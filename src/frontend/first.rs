@@ -37,11 +37,12 @@ impl Session<'_> {
         self.terminal.data(&format!("{PASTES_ON}{asks}{ghost}{back}"));
     }
 
-    /// Waits for the first key. What the machine can do is told above the prompt when it is known before that.
+    /// Waits for the first key, below the greeting or later. What the machine can do is told above the prompt when it is known before that.
     pub(super) fn first_key(
         &mut self,
         verdict: &mut Option<impl FnOnce() -> Option<Verdict>>,
         ready: impl Fn(),
+        mut below_greeting: bool,
     ) -> Came {
         loop {
             let other = self.verdict.as_ref().map(|verdict| verdict.descriptor());
@@ -53,11 +54,14 @@ impl Session<'_> {
                     ready();
                     self.try_machine(verdict.take().and_then(|begin| begin()));
                 }
-                Came::Other if self.verdict.is_none() => self.above_the_prompt(),
+                Came::Other if self.verdict.is_none() => {
+                    below_greeting = false;
+                    self.above_the_prompt();
+                }
                 Came::Other => {
                     if let Some(told) = self.verdict_told() {
-                        // Over the empty line that ends the greeting.
-                        self.terminal.data("\x1b[1A\r\x1b[J");
+                        // Over the empty line that ends the greeting, where nothing else came in between.
+                        self.terminal.data(if below_greeting { "\x1b[1A\r\x1b[J" } else { "\r\x1b[J" });
                         self.tell(&Event::Note(told));
                         self.terminal.data("\n");
                         self.draw_first();
@@ -77,7 +81,7 @@ impl Session<'_> {
         let keys = OneByOne::begin();
         self.draw_first();
         let mut never: Option<fn() -> Option<Verdict>> = None;
-        let came = self.first_key(&mut never, || editor.get_ready());
+        let came = self.first_key(&mut never, || editor.get_ready(), false);
         // The editor draws the prompt itself, at the same place.
         self.terminal.data(&format!("\r\x1b[J{PASTES_OFF}"));
         drop(keys);

@@ -13,6 +13,7 @@
 //! - [`image`]: `rlab image`.
 //! - [`cast`]: `rlab run --cast`. `book`: `rlab mdbook`, with the feature of that name.
 //! - [`labs`]: labs as files: `--labs`, `rlab list`, `rlab check`, `rlab new`.
+//! - [`present`]: `rlab present`; `replay` is what types by itself.
 //! - [`workshop`]: a workshop for a room, both sides: `rlab workshop`, `rlab join`. [`beside`]: who sits beside a session.
 //! - [`state`]: what is kept between sessions.
 
@@ -38,8 +39,10 @@ pub mod known;
 pub mod labs;
 pub mod lines;
 pub mod pasted;
+pub mod present;
 pub mod progress;
 pub mod repl;
+mod replay;
 pub mod script;
 pub mod signals;
 pub mod state;
@@ -55,7 +58,7 @@ use std::rc::Rc;
 use crate::cli::{Cli, Global, Mode};
 use crate::error::{Exit, Result};
 use crate::frontend::labs::{CourseShelf, course};
-use crate::frontend::repl::Begin;
+use crate::frontend::repl::{Begin, Company};
 use crate::frontend::terminal::Terminal;
 use crate::frontend::world::Real;
 use crate::session::shelf::Shelf;
@@ -112,8 +115,12 @@ fn run(cli: Cli, terminal: &mut Terminal) -> Result<u8> {
                 labs,
                 &mut Real::lasting(global.time_limit),
                 terminal,
-                Some(beside),
+                Company { beside: Some(beside), replay: None },
             )?
+        }
+        Some(Mode::Present(args)) => {
+            let shelf = shelf(&global, terminal)?;
+            present::run(&args, shelf, labs, &mut Real::lasting(global.time_limit), terminal)?
         }
         Some(Mode::Courier { dir }) => workshop::courier::run(&dir)?,
         Some(Mode::List { format }) => labs::list(format, &course(global.labs.as_deref())?, terminal),

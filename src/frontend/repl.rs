@@ -14,6 +14,7 @@ use crate::frontend::first::PASTES_OFF;
 use crate::frontend::greeting::{goodbye, greeting};
 use crate::frontend::keys::OneByOne;
 use crate::frontend::known::Known;
+use crate::frontend::replay::Ended;
 use crate::frontend::signals::Came;
 use crate::frontend::state::{Found, Saved, State};
 use crate::frontend::terminal::Terminal;
@@ -21,7 +22,7 @@ use crate::frontend::verdict::Verdict;
 use crate::frontend::world::Real;
 use crate::frontend::{history, pasted};
 use crate::recipe::line::LONGEST;
-use crate::render::document::{Look, Role, Sign, painted};
+use crate::render::document::{Look, Role, Sign, paint, painted};
 use crate::render::teller::Teller;
 use crate::render::wrap;
 use crate::session::event::Event;
@@ -32,6 +33,15 @@ use crate::session::world::World;
 
 /// Ctrl-C.
 pub(super) const SIGINT: i32 = 2;
+
+/// How a session goes that is not only a learner's.
+#[derive(Default)]
+pub(super) struct Company {
+    /// Who sits beside it.
+    pub(super) beside: Option<Box<dyn Beside>>,
+    /// The solution types itself first, at so many words a minute.
+    pub(super) replay: Option<u32>,
+}
 
 /// Where a session begins.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,6 +70,8 @@ pub(super) struct Session<'a> {
     pub(super) verdict: Option<Verdict>,
     /// Who sits beside it.
     pub(super) beside: Option<Box<dyn Beside>>,
+    /// Words that were told since somebody looked, for who wants to know how long reading them takes.
+    pub(super) words_told: usize,
 }
 
 /// Runs a session until the learner leaves. Exit status 0: what went wrong was told there; 130 where a signal ended it.
@@ -74,7 +86,7 @@ pub fn run(
     world: &mut Real,
     terminal: &mut Terminal,
 ) -> Result<Exit> {
-    run_beside(begin, shelf, labs, world, terminal, None)
+    run_beside(begin, shelf, labs, world, terminal, Company::default())
 }
 
 /// The same with someone beside it.
@@ -87,8 +99,9 @@ pub(super) fn run_beside(
     labs: Option<&Path>,
     world: &mut Real,
     terminal: &mut Terminal,
-    beside: Option<Box<dyn Beside>>,
+    company: Company,
 ) -> Result<Exit> {
+    let Company { beside, replay } = company;
     let Found { state, mut progress, returning, notes } = State::open();
     if let Some(first) = beside.as_ref().and_then(|beside| beside.course().first()) {
         let in_course = |at: &At| beside.as_ref().is_some_and(|beside| beside.course().contains(&at.lab));
@@ -118,6 +131,7 @@ pub(super) fn run_beside(
         history,
         verdict: None,
         beside,
+        words_told: 0,
     };
     let hello = session.beside.as_ref().map(|beside| beside.hello()).unwrap_or_default();
     for note in notes.into_iter().chain(hello) {
@@ -133,6 +147,12 @@ pub(super) fn run_beside(
     }
     let labs = labs.map(Path::to_owned);
     let verdict = move || if first_run { Verdict::begin(labs.as_deref()) } else { None };
+    if let Some(words) = replay
+        && session.replay(words)? == Ended::Quit
+    {
+        session.leave(interactive);
+        return Ok(Exit::Ok);
+    }
     let done = match (interactive, can_edit(session.terminal.look())) {
         (true, true) => session.edited(verdict),
         (true, false) => session.cooked(verdict),
@@ -155,7 +175,7 @@ impl Session<'_> {
     /// Has the walk do something, and tells what comes of it.
     fn carried<T>(&mut self, act: impl FnOnce(&mut Walk, &mut dyn World, &mut dyn FnMut(Event)) -> T) -> T {
         self.walk.clock(now());
-        let Self { walk, world, terminal, teller, over, beside, .. } = self;
+        let Self { walk, world, terminal, teller, over, beside, words_told, .. } = self;
         if let Some(beside) = beside {
             world.spare_too(beside.pid());
             beside.begins(walk);
@@ -170,18 +190,15 @@ impl Session<'_> {
             }
             Event::Working(work) => terminal.working(work),
             _ => {
-                match beside.as_mut().map_or(Told::AsAlways, |beside| beside.hears(&event, &terminal.look()))
-                {
-                    Told::AsAlways => terminal.data(&teller.tell(&event)),
-                    Told::Also(more) => {
-                        terminal.data(&teller.tell(&event));
-                        terminal.show(&more);
-                    }
-                    Told::Instead(text) => {
-                        terminal.data(&teller.flush());
-                        terminal.show(&text);
-                    }
-                }
+                let look = terminal.look();
+                let told = beside.as_mut().map_or(Told::AsAlways, |beside| beside.hears(&event, &look));
+                let text = match told {
+                    Told::AsAlways => teller.tell(&event),
+                    Told::Also(more) => teller.tell(&event) + &paint(&more, &look),
+                    Told::Instead(text) => teller.flush() + &paint(&text, &look),
+                };
+                *words_told += text.split_whitespace().count();
+                terminal.data(&text);
             }
         });
         let rest = self.teller.flush();
@@ -202,6 +219,7 @@ impl Session<'_> {
             match act {
                 Act::Note(text) => self.tell(&Event::Note(text)),
                 Act::Trouble(trouble) => self.tell(&Event::Trouble(trouble)),
+                Act::Show(text) => self.terminal.show(&text),
                 Act::Start(at) => {
                     if let Err(trouble) = self.start(&at) {
                         self.tell(&Event::Trouble(trouble));
@@ -294,7 +312,7 @@ impl Session<'_> {
         let mut editor = self.editor()?;
         let mut verdict = Some(verdict);
         self.guide(&mut editor, false);
-        let came = self.first_key(&mut verdict, || editor.get_ready());
+        let came = self.first_key(&mut verdict, || editor.get_ready(), true);
         // The editor draws the prompt itself, at the same place.
         self.terminal.data("\r\x1b[J");
         drop(keys);

@@ -10,7 +10,7 @@
 //! - [`challenge`]: goals, as they are reached.
 //! - [`report`], [`shelf`], [`doctor`], [`progress`], [`inspect`]: the JSON of `rlab run`, `rlab list`, `rlab doctor`,
 //!   `rlab progress` and `rlab inspect`, and the tables of the last four.
-//! - [`preflight`]: everyone's machine before a workshop.
+//! - [`preflight`]: everyone's machine before a workshop. [`present`]: a step on the wall.
 //! - `book` (with the feature of that name): the pages of the book, made of labs and recorded runs.
 //!
 //! The remaining files show one kind of thing each.
@@ -25,6 +25,7 @@ pub mod inspect;
 pub mod markdown;
 pub mod mask;
 pub mod preflight;
+pub mod present;
 pub mod progress;
 pub mod report;
 pub mod shelf;

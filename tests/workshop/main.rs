@@ -13,4 +13,7 @@ mod support;
 mod board;
 mod join;
 mod preflight;
+mod present;
 mod report;
+#[cfg(feature = "workshop")]
+mod whole;
