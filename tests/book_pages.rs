@@ -219,7 +219,8 @@ fn every_step_has_an_anchor_on_its_page_and_every_exercise_names_a_step() {
 #[test]
 fn every_need_is_a_section_of_what_the_kernel_did() {
     let page = std::fs::read_to_string(repository().join("book/src/kernel.md")).unwrap();
-    for need in Need::ALL {
+    // An engine is a program, and its chapter tells what it does.
+    for need in Need::ALL.into_iter().filter(|need| *need != Need::DockerOrPodman) {
         let section = format!("{{#{need}}}\n");
         let (_, text) = page.split_once(&section).unwrap_or_else(|| panic!("`{need}` has no section"));
         let text = text.split("\n## ").next().unwrap();

@@ -168,7 +168,8 @@ fn in_a_delegated_group_every_lab_runs() {
     let user = User::new();
     let join: String =
         groups.0.iter().map(|path| format!("echo 0 > {}/cgroup.procs && ", path.display())).collect();
-    for lab in LABS {
+    // The engine of the lab `docker` wants root.
+    for lab in LABS.into_iter().filter(|lab| *lab != "docker") {
         let output = user.rlab(&join, &["run", lab, "--strict"]);
         assert_eq!(status(&output), 0, "{lab}: {}", told(&output));
     }

@@ -158,9 +158,11 @@ fn where_clone3_is_hidden_every_lab_runs_and_tells_of_clone() {
     }
 }
 
-/// Replays every lab, and holds that all its births are by this call, and that the two lists are the same.
+/// Replays every lab, and holds that all its births are by this call, and that the two lists are the same. In the lab
+/// `docker` another program makes containers, with hundreds of these calls: those are not rlab's to tell, and its own are
+/// those of the other labs.
 fn hold(birth: &str, strace: impl Fn(&Path) -> Command, more: &[&str]) {
-    for lab in LABS {
+    for lab in LABS.into_iter().filter(|lab| *lab != "docker") {
         let home = tempfile::tempdir().unwrap();
         let log = home.path().join("log");
         let output = strace(home.path())

@@ -6,7 +6,7 @@ use crate::frontend::known::{Known, Side};
 use crate::frontend::typed::{Cursor, Piece, typed};
 use crate::recipe::capability;
 use crate::recipe::ingredient::Namespace;
-use crate::recipe::line::{IMAGE_ACTS, IMAGE_FLAGS, WORDS, nsenter_flags};
+use crate::recipe::line::{DOCKER_WORDS, IMAGE_ACTS, IMAGE_FLAGS, WORDS, nsenter_flags};
 
 /// Signals that `kill -` offers.
 const SIGNALS: [&str; 8] = ["-CONT", "-HUP", "-INT", "-KILL", "-STOP", "-TERM", "-USR1", "-USR2"];
@@ -90,6 +90,8 @@ impl Place<'_> {
             "goto" if before.is_empty() => self.plain(known.steps.iter().map(String::as_str)),
             "help" | "?" if before.is_empty() => self.plain(grammar()),
             "rootfs" if before.is_empty() => self.plain(["busybox", "host", "image"]),
+            "docker" if before.is_empty() => self.plain(DOCKER_WORDS),
+            "docker" => self.paths(Side::Inside),
             "image" => match before {
                 [] => self.plain(IMAGE_ACTS),
                 ["config", ..] => self.plain(IMAGE_FLAGS),

@@ -71,8 +71,23 @@ impl Real {
         View::inside(recipe, self.sandbox.root().as_deref())
     }
 
+    /// Tries the engine with a root of its own, whatever the recipe has.
+    fn attempt_engine(&mut self, need: Need) -> Result<()> {
+        let (recipe, _) = trial(need)?;
+        let tried = self
+            .sandbox
+            .compose(&recipe, &mut |_| {})
+            .and_then(|_| self.sandbox.try_engine())
+            .map_err(|trouble| lacking(need, trouble));
+        self.sandbox.compose(&self.recipe, &mut |_| {})?;
+        tried
+    }
+
     /// Tries a need in a throw-away container.
     fn attempt(&mut self, need: Need) -> Result<()> {
+        if need == Need::DockerOrPodman {
+            return self.attempt_engine(need);
+        }
         let (recipe, command) = trial(need)?;
         let outcome = self
             .sandbox
@@ -230,6 +245,14 @@ impl World for Real {
             self.recipe = recipe.clone();
         }
         Ok(outcome)
+    }
+
+    fn docker(&mut self, words: &[String], live: Listener<'_>) -> Result<Outcome> {
+        self.sandbox.docker(words, &mut pass_on(live))
+    }
+
+    fn forget_engine(&mut self) {
+        self.sandbox.forget_engine();
     }
 
     fn shell(&mut self, recipe: &Recipe) -> Result<Outcome> {

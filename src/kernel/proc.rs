@@ -236,10 +236,13 @@ pub fn descendants_of(roots: Vec<i32>) -> Vec<i32> {
     found
 }
 
-/// Lets a process, and the children that it will have, be taken first when memory runs out (proc_pid_oom_score_adj(5)):
-/// half of all that there is counts as theirs. Best effort: what cannot be written stays as it was.
+/// What is written to offer a process when memory runs out (proc_pid_oom_score_adj(5)): half of all that there is counts
+/// as its own.
+pub const OFFERED: &str = "500";
+
+/// Lets a process, and the children that it will have, be taken first when memory runs out. Best effort: what cannot be written stays as it was.
 pub fn offer_to_oom_killer(pid: i32) {
-    let _ = fs::write(file(pid, "oom_score_adj"), "500");
+    let _ = fs::write(file(pid, "oom_score_adj"), OFFERED);
 }
 
 /// Whether a process has a handler of its own for a signal (`SigCgt`). PID 1 of a namespace ignores every other one.

@@ -19,6 +19,7 @@ const BUILT_IN: &[(&str, &str, &str)] = &[
     ("pid-namespace", "labs/pid-namespace.toml", include_str!("../../labs/pid-namespace.toml")),
     ("memory-cgroup", "labs/memory-cgroup.toml", include_str!("../../labs/memory-cgroup.toml")),
     ("container", "labs/container.toml", include_str!("../../labs/container.toml")),
+    ("docker", "labs/docker.toml", include_str!("../../labs/docker.toml")),
     ("exec", "labs/exec.toml", include_str!("../../labs/exec.toml")),
     ("image", "labs/image.toml", include_str!("../../labs/image.toml")),
     ("jailbreak", "labs/jailbreak.toml", include_str!("../../labs/jailbreak.toml")),

@@ -37,6 +37,8 @@ pub enum Need {
     PidsCgroup,
     /// A group with a limit of processor time.
     CpuCgroup,
+    /// A container engine that starts a container with a limit.
+    DockerOrPodman,
 }
 
 /// How a need is told and tried.
@@ -49,7 +51,7 @@ struct Trial {
 
 impl Need {
     /// Every need, in the order in which they are told.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Chroot,
         Self::PivotRoot,
         Self::MountNamespace,
@@ -64,6 +66,7 @@ impl Need {
         Self::MemoryCgroup,
         Self::PidsCgroup,
         Self::CpuCgroup,
+        Self::DockerOrPodman,
     ];
 
     /// The word in a lab file and in `rlab doctor`.
@@ -84,6 +87,11 @@ impl Need {
     /// The command that is run under [`Need::lines`]: it exits with 0 where the machine can.
     pub const fn probe(self) -> &'static str {
         self.trial().probe
+    }
+
+    /// Whether it is a program to install, not something that the kernel can or cannot: without it a machine is no worse.
+    pub const fn is_program(self) -> bool {
+        matches!(self, Self::DockerOrPodman)
     }
 
     /// The resource that it limits, where it is a control group.
@@ -146,6 +154,10 @@ impl Need {
             }
             Self::PidsCgroup => ("pids-cgroup", "a limit of processes", &["cgroup pids.max=20"], "true"),
             Self::CpuCgroup => ("cpu-cgroup", "a limit of processor time", &["cgroup cpu.max=50%"], "true"),
+            // Tried by the engine itself, with an image of this root.
+            Self::DockerOrPodman => {
+                ("docker-or-podman", "a container of a real engine's, with a limit", &["rootfs"], "true")
+            }
         };
         Trial { name, description, lines, probe }
     }

@@ -61,6 +61,7 @@ fn asked_for(lines: &[LabLine]) -> impl Iterator<Item = Need> {
 pub fn needs_of_line(line: &Line) -> Vec<Need> {
     match line {
         Line::Add(ingredient) => needs_of(ingredient),
+        Line::Docker(_) => vec![Need::DockerOrPodman],
         // Its stage is a root that is moved to.
         Line::Escape(_) => vec![Need::MountNamespace, Need::PivotRoot],
         _ => Vec::new(),

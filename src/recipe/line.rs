@@ -1,6 +1,7 @@
 //! The line grammar: one for the REPL, lab files, scripts and the book.
 
 mod cgroup;
+mod docker;
 mod enter;
 mod image;
 mod ingredients;
@@ -15,6 +16,7 @@ use crate::recipe::enter::Enter;
 use crate::recipe::image::Act;
 use crate::recipe::ingredient::Ingredient;
 pub(crate) use cgroup::resource as limited_resource;
+pub(crate) use docker::{PASSED_ON as DOCKER_WORDS, entered};
 pub(crate) use enter::flags as nsenter_flags;
 pub(crate) use image::{ACTS as IMAGE_ACTS, CONFIG_FLAGS as IMAGE_FLAGS};
 pub(crate) use mount::FLAGS as MOUNT_FLAGS;
@@ -108,6 +110,8 @@ pub enum Line {
     },
     /// `shell`.
     Shell,
+    /// `docker …`: words of Docker's for the engine of the session.
+    Docker(Vec<String>),
     /// `image …`: something done with the image of the session.
     Image(Act),
     /// `ablate`: the step's probes under each row of its ablation table.

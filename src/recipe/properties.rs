@@ -154,6 +154,15 @@ fn image() -> impl Strategy<Value = Act> {
     ]
 }
 
+/// `docker …`, where no flag hands the host in.
+fn docker() -> impl Strategy<Value = Vec<String>> {
+    let passed =
+        proptest::sample::select(vec!["run", "exec", "ps", "images", "inspect", "logs", "kill", "rm"]);
+    let rest = proptest::collection::vec("[a-z=.' $]{1,8}", 0..4);
+    let words = (passed, rest).prop_map(|(word, rest)| [vec![word.to_owned()], rest].concat());
+    prop_oneof![words, "[a-z]{1,8}".prop_map(|name| vec!["import".to_owned(), "-".to_owned(), name])]
+}
+
 /// Every kind of line that has a meaning of its own.
 fn line() -> impl Strategy<Value = Line> {
     let plain = proptest::sample::select(vec![
@@ -179,6 +188,7 @@ fn line() -> impl Strategy<Value = Line> {
         (1..=64_i32, any::<u32>()).prop_map(|(signal, job)| Line::Kill { signal, job }),
         walk().prop_map(Line::Walk),
         image().prop_map(Line::Image),
+        docker().prop_map(Line::Docker),
     ]
 }
 

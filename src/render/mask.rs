@@ -190,6 +190,11 @@ impl Masker {
         tokens::words(&text, &self.words)
     }
 
+    /// Text in which only digests are volatile.
+    pub(super) fn digests_in(&self, text: &str) -> String {
+        tokens::digests(text, |digest| self.digest(digest))
+    }
+
     /// The name of a digest; a short one is that of the long one that begins so.
     fn digest(&self, digest: &str) -> String {
         let mut known = self.digests.borrow_mut();

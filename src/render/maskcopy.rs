@@ -162,7 +162,7 @@ impl Masker {
         let mut copy = seen.clone();
         copy.root = self.paths(&copy.root);
         for group in copy.cgroups.values_mut() {
-            *group = tokens::session_group(group);
+            *group = self.digests_in(&tokens::session_group(group));
         }
         if !seen.root_own {
             copy.mounts.clear();

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use crate::kernel::{cgroup, proc};
 use crate::recipe::ingredient::Resource;
 use crate::recipe::machine::Machine;
-use crate::sandbox::{handing, mark, owner, sweep};
+use crate::sandbox::{engine, handing, mark, owner, sweep};
 
 /// What [`collect`] took away.
 #[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize)]
@@ -52,7 +52,13 @@ pub fn collect(machine: &Machine, look: Look) -> Collected {
     let groups: Vec<PathBuf> =
         parents(machine).flat_map(|parent| dead(Path::new(parent), machine.euid)).collect();
     let directories = dead(&owner::base(), machine.euid);
-    if look == Look::AtTraces && groups.is_empty() && directories.is_empty() {
+    // An engine keeps its things in a work directory: no trace of that, no engine.
+    let engines = if look == Look::Everywhere || !directories.is_empty() {
+        engine::groups(|name| name.ends_with(owner::ENGINE) && owner::is_dead(name))
+    } else {
+        Vec::new()
+    };
+    if look == Look::AtTraces && groups.is_empty() && engines.is_empty() && directories.is_empty() {
         return collected;
     }
     let found = || {
@@ -65,6 +71,8 @@ pub fn collect(machine: &Machine, look: Look) -> Collected {
             || has_root_in(pid, &directories)
     };
     collected.processes = sweep::end_all(found, is_one);
+    engine::end(&engines);
+    collected.groups(&engines.iter().collect::<Vec<_>>());
     // Whoever is in a leaf, the keeper that does this for one, gets out only when nothing is handed on any more.
     let (leaves, groups): (Vec<&PathBuf>, Vec<&PathBuf>) =
         groups.iter().partition(|group| group.to_string_lossy().ends_with(owner::LEAF));

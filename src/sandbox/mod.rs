@@ -12,7 +12,9 @@
 //! - [`rootfs`]: the container's file system: which tools, with which libraries.
 //! - [`standing`]: what stands on the host between two lines: the root directory and the control group.
 //! - [`group`]: the control group.
+//! - [`engine`]: a real container engine, its things kept in the session.
 //! - [`image`]: the image of the session, and what others made.
+//! - `docking`: what is done with that engine.
 //! - [`imaging`]: what is done with it, and its program.
 //! - `handing`: controllers switched on for the groups below, and off again.
 //! - `leaf`: where rlab moves to when it is in the way of its own group.
@@ -37,6 +39,8 @@ pub mod caps;
 pub mod capture;
 pub mod challenge;
 pub mod collect;
+mod docking;
+pub mod engine;
 pub mod enter;
 pub mod group;
 mod guard;

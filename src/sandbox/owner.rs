@@ -59,6 +59,15 @@ fn namespace_suffix() -> String {
     }
 }
 
+/// What follows the name of the groups in which an engine makes those of its containers.
+pub const ENGINE: &str = ".engine";
+
+/// The name without what may follow it.
+fn bare(numbers: &str) -> &str {
+    let ends = [CAPS, LEAF, ENGINE];
+    ends.into_iter().find_map(|end| numbers.strip_suffix(end)).unwrap_or(numbers)
+}
+
 /// What follows the name of the group that bounds what a recipe does not.
 pub const CAPS: &str = ".caps";
 
@@ -75,7 +84,7 @@ pub fn is_dead(name: &str) -> bool {
 
 fn owner_is_dead(name: &str, suffix: &str) -> bool {
     let Some(numbers) = name.strip_prefix("rlab.") else { return false };
-    let numbers = numbers.strip_suffix(CAPS).or_else(|| numbers.strip_suffix(LEAF)).unwrap_or(numbers);
+    let numbers = bare(numbers);
     let Some(numbers) = numbers.strip_suffix(suffix) else {
         return false;
     };
@@ -87,7 +96,7 @@ fn owner_is_dead(name: &str, suffix: &str) -> bool {
 /// The PID namespace that a name of ours tells, where it is another than the first.
 fn namespace_of(name: &str) -> Option<u64> {
     let numbers = name.strip_prefix("rlab.")?;
-    let numbers = numbers.strip_suffix(CAPS).or_else(|| numbers.strip_suffix(LEAF)).unwrap_or(numbers);
+    let numbers = bare(numbers);
     let numbers: Vec<&str> = numbers.split('.').collect();
     let [pid, start, namespace] = numbers[..] else { return None };
     let (_, _) = (pid.parse::<i32>().ok()?, start.parse::<u64>().ok()?);

@@ -17,6 +17,7 @@ use crate::recipe::plan::{Plan, RootPlace};
 use crate::sandbox::caps::{self, Bound, Caps};
 use crate::sandbox::capture::{Capture, Output};
 use crate::sandbox::collect::Look;
+use crate::sandbox::engine::Engine;
 use crate::sandbox::enter::Target;
 use crate::sandbox::image::Draft;
 use crate::sandbox::jobs::{self, Jobs};
@@ -160,7 +161,9 @@ impl Sandbox {
     /// The children that stay: the background containers, the keeper, and the helpers that were named.
     pub(super) fn known(&self) -> Vec<i32> {
         let keeper = self.keeper.iter().map(Keeper::pid);
-        self.jobs.pids().into_iter().chain(keeper).chain(self.helper).chain(self.companion).collect()
+        let engine = self.standing.engine().map(Engine::processes).unwrap_or_default();
+        let helpers = self.helper.into_iter().chain(self.companion);
+        self.jobs.pids().into_iter().chain(keeper).chain(helpers).chain(engine).collect()
     }
 
     pub(super) fn plan(&self, recipe: &Recipe, command: &Command) -> Result<Plan> {
@@ -244,7 +247,7 @@ impl Sandbox {
         self.supervised(&Errand { recipe: &bare, command: &command, plan: &plan, kind }, live)
     }
 
-    fn host_environment(&self) -> Vec<String> {
+    pub(super) fn host_environment(&self) -> Vec<String> {
         let mut environment: Vec<String> = std::env::vars_os()
             .map(|(name, value)| format!("{}={}", name.to_string_lossy(), value.to_string_lossy()))
             .collect();
@@ -256,6 +259,9 @@ impl Sandbox {
         }
         if let Some(image) = self.standing.image() {
             environment.push(format!("IMAGE={}", image.directory().display()));
+        }
+        if let Some((group, _)) = self.standing.engine().and_then(Engine::memory_group) {
+            environment.push(format!("CONTAINER={}", group.display()));
         }
         let groups = self.standing.group.directory(Resource::Memory, self.machine());
         if let Some(group) = groups {

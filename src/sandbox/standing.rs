@@ -13,6 +13,7 @@ use crate::recipe::ingredient::{Mount, MountKind, Tools};
 use crate::recipe::machine::Machine;
 use crate::recipe::outcome::{Call, CallResult, Composed, Work};
 use crate::recipe::plan::Prepare;
+use crate::sandbox::engine::Engine;
 use crate::sandbox::group::Group;
 use crate::sandbox::image::Draft;
 use crate::sandbox::image::apply::Unpacked;
@@ -31,6 +32,8 @@ pub struct Root {
 /// Everything of one session on the host.
 #[derive(Debug, Default)]
 pub struct Standing {
+    // Its containers end before the directory goes in which it keeps them.
+    engine: Option<Engine>,
     work: Option<WorkDirectory>,
     root: Option<Root>,
     image: Option<Draft>,
@@ -69,6 +72,39 @@ impl Standing {
         Ok(self.image.insert(draft))
     }
 
+    /// The engine, if there is one.
+    pub fn engine(&self) -> Option<&Engine> {
+        self.engine.as_ref()
+    }
+
+    /// The engine, prepared where there is none.
+    ///
+    /// # Errors
+    /// As [`Engine::make`].
+    pub fn engine_to_use(&mut self) -> Result<&mut Engine> {
+        let engine = match self.engine.take() {
+            Some(engine) => engine,
+            None => {
+                let work = self.work_directory(&mut Vec::new())?;
+                Engine::make(&work.join("engine")).inspect_err(|_| self.tidy())?
+            }
+        };
+        Ok(self.engine.insert(engine))
+    }
+
+    /// Ends the containers of the engine, and removes everything that it keeps.
+    pub fn forget_engine(&mut self) {
+        self.engine = None;
+        self.tidy();
+    }
+
+    /// The work directory goes when nothing is in it any more.
+    fn tidy(&mut self) {
+        if self.root.is_none() && self.image.is_none() && self.engine.is_none() {
+            self.work = None;
+        }
+    }
+
     /// The image, to be changed.
     pub fn image_to_change(&mut self) -> Option<&mut Draft> {
         self.image.as_mut()
@@ -82,9 +118,7 @@ impl Standing {
         if let Some(draft) = self.image.take() {
             owner::remove_tree(draft.directory())?;
         }
-        if self.root.is_none() {
-            self.work = None;
-        }
+        self.tidy();
         Ok(())
     }
 
@@ -192,9 +226,7 @@ impl Standing {
             composed.notes.push(format!("removed {}", root.path.display()));
         }
         let Some(tools) = wanted else {
-            if self.image.is_none() {
-                self.work = None;
-            }
+            self.tidy();
             return Ok(());
         };
         let manifest = Manifest::new(tools, Names::All)?;
@@ -209,9 +241,7 @@ impl Standing {
             Err(trouble) => {
                 // What was built so far goes; the work directory too, unless it has an image.
                 let _ = owner::remove_tree(&path);
-                if self.image.is_none() {
-                    self.work = None;
-                }
+                self.tidy();
                 Err(trouble)
             }
         }

@@ -53,6 +53,7 @@ impl Walk {
             }
             Line::Ablate => self.ablate(stage)?,
             Line::Image(act) => self.image(act, stage)?,
+            Line::Docker(words) => self.docker(words, stage)?,
             Line::Run(_)
             | Line::Host(_)
             | Line::Stay(_)
@@ -91,6 +92,15 @@ impl Walk {
             self.probe_again(stage)?;
         }
         Ok(())
+    }
+
+    /// Hands words of Docker's on. A probe on the host looks at what came or went.
+    fn docker(&mut self, words: &[String], stage: &mut Stage<'_>) -> Result<()> {
+        self.docked = true;
+        let outcome = live(stage, |world, ear| world.docker(words, ear))?;
+        self.keep(&outcome);
+        stage.tell(Event::Ended(outcome));
+        if self.probe_line().is_some_and(is_host) { self.probe_changes(stage) } else { Ok(()) }
     }
 
     /// Does something with the image. What it unpacks is the root from then on, which is an ingredient.

@@ -248,6 +248,15 @@ impl World for Fake {
         self.answer(recipe, &act.to_string())
     }
 
+    fn docker(&mut self, words: &[String], _: Listener<'_>) -> Result<Outcome> {
+        self.asked.push(format!("docker {}", words.join(" ")));
+        self.answer(&Recipe::default(), "docker")
+    }
+
+    fn forget_engine(&mut self) {
+        self.asked.push("forget the engine".to_owned());
+    }
+
     fn shell(&mut self, recipe: &Recipe) -> Result<Outcome> {
         self.asked.push("shell".to_owned());
         self.answer(recipe, "sh")

@@ -212,6 +212,9 @@ impl Walk {
             }
         }
         self.recipe = Recipe::default();
+        if std::mem::take(&mut self.docked) {
+            stage.world.forget_engine();
+        }
         let composed = stage.compose(&self.recipe).map(drop);
         let forgotten = if std::mem::take(&mut self.imaged) {
             stage.world.image(&self.recipe, &Act::Remove, &mut |_| {}).map(drop)

@@ -45,6 +45,8 @@ pub struct Walk {
     pub(super) progress: Progress,
     /// The last command that was run inside, for `recipe`.
     pub(super) last_command: Option<String>,
+    /// Whether the container engine was asked for something.
+    pub(super) docked: bool,
     /// Whether something was done with an image, so that there may be one.
     pub(super) imaged: bool,
     /// Whether the learner interrupted the last outcome.
@@ -102,6 +104,7 @@ impl Walk {
             ahead: None,
             progress: Progress::default(),
             last_command: None,
+            docked: false,
             imaged: false,
             interrupted: false,
             now: 0,

@@ -76,6 +76,12 @@ pub trait World {
     /// Does something with the session's image. What is refused of an image is an outcome, as it is with a program.
     fn image(&mut self, recipe: &Recipe, act: &Act, live: Listener<'_>) -> Result<Outcome>;
 
+    /// Hands words of Docker's to a container engine that keeps its things in this session.
+    fn docker(&mut self, words: &[String], live: Listener<'_>) -> Result<Outcome>;
+
+    /// Ends the containers of that engine, and removes what it keeps.
+    fn forget_engine(&mut self);
+
     /// An interactive shell inside, on the learner's terminal.
     fn shell(&mut self, recipe: &Recipe) -> Result<Outcome>;
 

@@ -79,7 +79,7 @@ fn enter_alone_walks_the_course_at_120_columns() {
 }
 
 /// Other lines than those that the labs suggest, step by step. Each does the same by another way.
-const OTHER_LINES: [(&str, &[&[&str]]); 7] = [
+const OTHER_LINES: [(&str, &[&[&str]]); 8] = [
     (
         "chroot",
         &[
@@ -134,6 +134,26 @@ const OTHER_LINES: [(&str, &[&[&str]]); 7] = [
                 "true",
             ],
             &["ablate"],
+        ],
+    ),
+    (
+        "docker",
+        &[
+            &["2", "rootfs", "docker import - busybox", "docker images"],
+            &["docker run -d --name mine busybox sh -c 'sleep 1234; true'"],
+            &[
+                "docker run -d -m 7340032b --memory-swap 7340032b --name small busybox sleep 4444",
+                "!cat $CONTAINER/memory.limit_in_bytes",
+            ],
+            &["docker exec small sh -c 'all=$(head -c 9000000 /dev/urandom)'"],
+            &[
+                "docker run -d -m 7m --name two busybox sleep 5678",
+                "unshare -p --mount-proc",
+                "cgroup memory.max=7M",
+                "chroot",
+                "sleep 5678 &",
+            ],
+            &["kill -9 1", "docker kill two", "docker rm -f two", "docker ps -q --filter name=two"],
         ],
     ),
     (

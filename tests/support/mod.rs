@@ -20,8 +20,8 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 /// The labs that are built in, in the order of the course.
-pub(crate) const LABS: [&str; 7] =
-    ["chroot", "pid-namespace", "memory-cgroup", "container", "exec", "image", "jailbreak"];
+pub(crate) const LABS: [&str; 8] =
+    ["chroot", "pid-namespace", "memory-cgroup", "container", "docker", "exec", "image", "jailbreak"];
 
 /// The built program in an empty home, without colours, with nothing on standard input.
 pub(crate) fn rlab(home: &Path) -> Command {

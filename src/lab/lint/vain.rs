@@ -47,23 +47,32 @@ pub(super) fn vain(step: &Step, report: Report<'_>) {
     }
 }
 
+/// Whether words of Docker's start a program in a container.
+fn starts(words: &[String]) -> bool {
+    words.first().is_some_and(|word| matches!(word.as_str(), "run" | "exec"))
+}
+
 /// Whether the conditions on an outcome have no outcome to look at.
 fn nothing_happens(step: &Step, check: &Check) -> bool {
     let lines = step.try_lines.iter().chain(&step.probe);
     let runs = |line: &Line| match check.on {
         Place::Host => match line {
             Line::Image(act) => !matches!(act, Act::Run(_)),
+            Line::Docker(words) => !starts(words),
             line => matches!(line, Line::Host(_)),
         },
-        Place::Inside => matches!(
-            line,
-            Line::Run(_)
-                | Line::Stay(_)
-                | Line::Enter(..)
-                | Line::Escape(_)
-                | Line::Kill { .. }
-                | Line::Image(Act::Run(_))
-        ),
+        Place::Inside => match line {
+            Line::Docker(words) => starts(words),
+            line => matches!(
+                line,
+                Line::Run(_)
+                    | Line::Stay(_)
+                    | Line::Enter(..)
+                    | Line::Escape(_)
+                    | Line::Kill { .. }
+                    | Line::Image(Act::Run(_))
+            ),
+        },
     };
     // A cell of the table has an outcome of its own; a step without a solution is told of already.
     let asks = !check.outcome.is_empty() && check.cell.is_none() && !step.try_lines.is_empty();

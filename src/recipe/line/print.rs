@@ -53,6 +53,10 @@ impl fmt::Display for Line {
             Self::Shell => f.write_str("shell"),
             Self::Ablate => f.write_str("ablate"),
             Self::Image(act) => act.fmt(f),
+            Self::Docker(words) => {
+                f.write_str("docker")?;
+                words.iter().try_for_each(|word| write!(f, " {}", quoted(word)))
+            }
             Self::Walk(word) => word.fmt(f),
         }
     }

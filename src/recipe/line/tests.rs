@@ -407,3 +407,51 @@ fn nsenter_says_what_is_missing() {
     }
     assert!(refused("nsenter -t 1 --pdi ps").hint.unwrap().contains("--pid"));
 }
+
+#[test]
+fn words_of_dockers_are_passed_on_but_for_what_reaches_beyond_the_session() {
+    let words = |text: &str| match parse(text) {
+        Line::Docker(words) => words.join("|"),
+        other => panic!("`{text}` was read as {other:?}"),
+    };
+    assert_eq!(words("docker import - busybox"), "import|-|busybox");
+    assert_eq!(words("docker run --rm -d busybox sleep 1234"), "run|--rm|-d|busybox|sleep|1234");
+    assert_eq!(
+        words("docker exec a sh -c 'x=$(head -c 1 /dev/zero)'"),
+        "exec|a|sh|-c|x=$(head -c 1 /dev/zero)"
+    );
+    // What follows the image is the program's.
+    assert_eq!(words("docker run busybox grep -v x"), "run|busybox|grep|-v|x");
+    assert_eq!(words("docker run -mv --name=v busybox"), "run|-mv|--name=v|busybox");
+    for (text, at) in [
+        ("docker run -v /:/host busybox ls", 11),
+        ("docker run --name a -m 7m --mount=type=bind busybox ls", 26),
+        ("docker run -v/:/host busybox ls", 11),
+        ("docker run -dv /:/host busybox ls", 11),
+        ("docker run --pid=host busybox ls", 11),
+        ("docker run -dm 7m --network host busybox ls", 18),
+        ("docker pull busybox", 7),
+        ("docker import busybox.tar busybox", 7),
+        ("docker import - --help", 7),
+    ] {
+        assert_eq!(refused(text).at, at, "{text}");
+    }
+    assert_eq!(refused("docker rnu busybox").hint.as_deref(), Some("did you mean `docker run`?"));
+    assert!(refused("docker pull busybox").hint.unwrap().contains("nothing is fetched"));
+    assert!(refused("docker ps --format {{.ID}}").hint.unwrap().starts_with("put it in quotes"));
+    refused("docker");
+}
+
+#[test]
+fn the_container_that_exec_means_is_found_behind_its_flags() {
+    let entered = |text: &str| match parse(text) {
+        Line::Docker(words) => super::entered(&words).map(str::to_owned),
+        other => panic!("`{text}` was read as {other:?}"),
+    };
+    for text in ["exec a ls -l b", "exec -it a ls", "exec -e X=1 --user 0 --workdir=/ a", "exec -iu 0 a ls"] {
+        assert_eq!(entered(&format!("docker {text}")).as_deref(), Some("a"), "{text}");
+    }
+    for text in ["exec -it", "exec -e", "run a ls", "ps"] {
+        assert_eq!(entered(&format!("docker {text}")), None, "{text}");
+    }
+}

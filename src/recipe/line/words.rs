@@ -1,7 +1,7 @@
 //! The words of rlab's own: which ones there are, and their exact shape.
 
 use super::scan::{Scan, Word as Token, scan, trimmed};
-use super::{Line, LineError, Word, enter, image, ingredients, program};
+use super::{Line, LineError, Word, docker, enter, image, ingredients, program};
 use crate::recipe::nearest::nearest;
 
 /// Every word of the grammar: how it is written, and what it does in one line. For help and completion.
@@ -35,6 +35,10 @@ pub const WORDS: &[(&str, &str)] = &[
     ),
     ("escape PROGRAM…", "run it after the classic way out of a chroot, on a stage that stands for the host"),
     ("shell", "an interactive shell inside"),
+    (
+        "docker import - NAME · docker run|exec|ps|images|inspect|logs|kill|rm …",
+        "the same with a real engine (Podman), which keeps everything in this session",
+    ),
     (
         "image pack · config · manifest · index · show · load · unpack · run · forge · rm",
         "an image of the root: made step by step, looked at, unpacked, run with its own program",
@@ -130,6 +134,7 @@ impl Own<'_> {
             "image" => image::read(self).map(Line::Image),
             "peek" => self.one_or_latest(Line::Peek),
             "inspect" => self.one_or_latest(Line::Inspect),
+            "docker" => docker::read(self).map(Line::Docker),
             "kill" => self.kill(),
             "drop" => self.drop(),
             "nsenter" => enter::read(self),
@@ -205,6 +210,8 @@ impl Own<'_> {
         let shown = if c == '\n' { "a second line".to_owned() } else { format!("`{c}`") };
         let hint = if self.text.contains("$PWD") {
             "paths are the container's own: write `/proc` in place of `$PWD/proc`".to_owned()
+        } else if name == "docker" && "*?[{".contains(c) {
+            "put it in quotes: `docker ps --format '{{.Names}}'`".to_owned()
         } else {
             format!("type it as a line of its own, or `run {name} …` for the program of that name")
         };

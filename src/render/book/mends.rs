@@ -12,13 +12,15 @@ type Said<'p> = BTreeMap<&'p str, Vec<&'p str>>;
 pub(super) fn mends(page: &str) -> String {
     let mut out = String::new();
     for need in Need::ALL {
-        let lines: Vec<String> =
-            need.lines().iter().chain([&need.probe()]).map(|line| format!("`{line}`")).collect();
-        out.push_str(&format!(
-            "### {need}: {} {{#need-{need}}}\n\nTried with {}. [What the kernel does then](kernel.md#{need}).\n\n",
-            need.description(),
-            lines.join(", ")
-        ));
+        out.push_str(&format!("### {need}: {} {{#need-{need}}}\n\n", need.description()));
+        if need.is_program() {
+            out.push_str("Tried with an image of the root, a container of it, and its removal. [The chapter](docker.md).\n\n");
+        } else {
+            let lines: Vec<String> =
+                need.lines().iter().chain([&need.probe()]).map(|line| format!("`{line}`")).collect();
+            let lines = lines.join(", ");
+            out.push_str(&format!("Tried with {lines}. [What the kernel does then](kernel.md#{need}).\n\n"));
+        }
         let said = said(page, need);
         if said.is_empty() {
             out.push_str("It has failed on none of the machines on which it was tried.\n\n");
