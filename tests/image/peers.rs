@@ -2,30 +2,19 @@
 
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
+use std::process::Command;
 
 use crate::playing::{below, layout, play, sure};
-use crate::support::{has, is_root};
+use crate::support::peers::Store;
+use crate::support::{has, is_root, stderr, stdout};
 
-/// Storage of podman's own in a directory of the test's: nothing of it is left.
-fn podman(place: &Path, arguments: &[&str]) -> String {
-    let (root, runroot) = (place.join("podman"), place.join("podman-run"));
-    let (root, runroot) = (root.display().to_string(), runroot.display().to_string());
-    let mut all = vec![
-        "--root",
-        &root,
-        "--runroot",
-        &runroot,
-        "--storage-driver",
-        "vfs",
-        "--cgroup-manager",
-        "cgroupfs",
-        "--runtime",
-        "runc",
-        "--events-backend",
-        "none",
-    ];
-    all.extend(arguments);
-    sure("podman", &all)
+/// What podman says, with a store of its own.
+fn podman(store: &Store, arguments: &[&str]) -> String {
+    let mut command = Command::new("podman");
+    store.lend(&mut command);
+    let output = command.args(arguments).output().unwrap();
+    assert!(output.status.success(), "podman {arguments:?}: {}", stderr(&output));
+    stdout(&output)
 }
 
 fn peers(names: &[&str]) -> bool {
@@ -108,29 +97,20 @@ fn podman_runs_what_rlab_makes_as_rlab_does() {
     // Podman makes a name of the path, and names have no capital letters.
     let name = format!("rlab-image-test-{}", std::process::id());
     let place = tempfile::Builder::new().prefix(&name).rand_bytes(0).tempdir().unwrap();
+    let store = Store::new();
     let layout = layout(place.path(), CONFIG);
     let image = format!("oci:{}:1.0", layout.display());
-    podman(place.path(), &["pull", "--quiet", &image]);
-    let id = podman(place.path(), &["images", "--quiet", "--no-trunc"]);
+    podman(&store, &["pull", "--quiet", &image]);
+    let id = podman(&store, &["images", "--quiet", "--no-trunc"]);
     let id = id.trim();
     let run = |words: &[&str]| {
-        let mut all = vec![
-            "run",
-            "--rm",
-            "--network",
-            "none",
-            "--ulimit",
-            "nofile=1024:1024",
-            "--ulimit",
-            "nproc=1024:1024",
-            id,
-        ];
+        let mut all = vec!["run", "--rm", "--network", "none", id];
         all.extend(words);
-        podman(place.path(), &all)
+        podman(&store, &all)
     };
     let theirs = run(&[]);
     let other = run(&["echo $0 $1", "a", "b"]);
-    podman(place.path(), &["rmi", "--all", "--force"]);
+    podman(&store, &["rmi", "--all", "--force"]);
     assert_eq!(theirs, "hello\n/etc\n1000\n33\n");
     let load = format!("image load {}:1.0", layout.display());
     let told =
@@ -164,6 +144,7 @@ fn rlab_runs_what_umoci_and_podman_make() {
     assert!(told.text.contains("\n  new\n  passwd\n"), "{}", told.text);
     assert!(told.text.contains("\n  umoci was here\n"), "{}", told.text);
 
+    let store = Store::new();
     // Podman: saved as an OCI layout, its layer made by podman from a tar archive.
     let tar = place.path().join("root.tar");
     sure("tar", &["-C", bundle.join("rootfs").to_str().unwrap(), "-cf", tar.to_str().unwrap(), "."]);
@@ -171,10 +152,10 @@ fn rlab_runs_what_umoci_and_podman_make() {
     let mut import = vec!["import", "--quiet"];
     import.extend(changes);
     import.extend([tar.to_str().unwrap(), "localhost/rlab-test:1"]);
-    podman(place.path(), &import);
+    podman(&store, &import);
     let saved = place.path().join("saved");
     podman(
-        place.path(),
+        &store,
         &[
             "save",
             "--quiet",
@@ -185,7 +166,7 @@ fn rlab_runs_what_umoci_and_podman_make() {
             "localhost/rlab-test:1",
         ],
     );
-    podman(place.path(), &["rmi", "--all", "--force"]);
+    podman(&store, &["rmi", "--all", "--force"]);
     let load = format!("image load {}", saved.display());
     let told = play(place.path(), &[&load, "image unpack", "chroot", "image run"]);
     assert!(told.text.contains("\n  umoci was here\n"), "{}", told.text);

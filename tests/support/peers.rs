@@ -5,9 +5,12 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-/// Podman with a store of its own: nothing of the machine's is used, and nothing is left behind.
+/// Podman with a store of its own: nothing of the machine's is used, and nothing is left behind. Podman never removes the
+/// group in which it makes those of its containers and of their monitors, and its monitors may outlive a container that was
+/// killed: so its containers are made below a group of the store's, and go with it.
 pub(crate) struct Store {
     directory: tempfile::TempDir,
+    group: String,
 }
 
 impl Store {
@@ -25,7 +28,19 @@ impl Store {
             at("state")
         );
         fs::write(at("storage.conf"), store).unwrap();
-        Self { directory }
+        let group = format!("rlab-test.{}.{}", std::process::id(), directory.path().display())
+            .replace(['/', ' '], "-");
+        // No file of settings has this one: it is a flag of `run`.
+        let words = format!(
+            "#!/bin/sh\nPATH=${{PATH#*:}}\n[ \"$1\" != run ] || {{ shift; set -- run --cgroup-parent=/{group} \"$@\"; }}\n\
+             exec podman \"$@\"\n"
+        );
+        fs::create_dir(at("bin")).unwrap();
+        let made = Command::new("sh")
+            .args(["-c", "printf %s \"$0\" >$1 && chmod +x $1", &words, &at("bin/podman")])
+            .status();
+        assert!(made.unwrap().success());
+        Self { directory, group }
     }
 
     /// A path beside the store.
@@ -38,7 +53,46 @@ impl Store {
         command
             .env("CONTAINERS_CONF", self.path("containers.conf"))
             .env("CONTAINERS_STORAGE_CONF", self.path("storage.conf"))
-            .env("TMPDIR", self.directory.path());
+            .env("TMPDIR", self.directory.path())
+            .env("PATH", format!("{}:{}", self.path("bin").display(), std::env::var("PATH").unwrap()));
+    }
+
+    /// What is left of its groups: whatever is in them is the store's own.
+    fn groups(&self) -> Vec<PathBuf> {
+        let tops = fs::read_dir("/sys/fs/cgroup").into_iter().flatten().flatten().map(|top| top.path());
+        let tops = tops.chain([PathBuf::from("/sys/fs/cgroup")]).map(|top| top.join(&self.group));
+        let mut found: Vec<PathBuf> = tops.filter(|group| group.is_dir()).collect();
+        let mut next = 0;
+        while let Some(group) = found.get(next) {
+            let below = fs::read_dir(group).into_iter().flatten().flatten().map(|entry| entry.path());
+            let below: Vec<PathBuf> = below.filter(|path| path.is_dir()).collect();
+            found.extend(below);
+            next += 1;
+        }
+        found.reverse();
+        found
+    }
+}
+
+impl Drop for Store {
+    fn drop(&mut self) {
+        for _ in 0..500 {
+            let groups = self.groups();
+            for group in &groups {
+                for pid in fs::read_to_string(group.join("cgroup.procs")).unwrap_or_default().lines() {
+                    let _ = nix::sys::signal::kill(
+                        nix::unistd::Pid::from_raw(pid.parse().unwrap()),
+                        nix::sys::signal::Signal::SIGKILL,
+                    );
+                }
+                let _ = fs::remove_dir(group);
+            }
+            if groups.is_empty() {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        assert!(std::thread::panicking(), "left of podman: {:?}", self.groups());
     }
 }
 
