@@ -143,16 +143,51 @@ fn nothing_is_made_on_the_host_beside_the_place() {
         .filter_map(|line| line.split(' ').nth(1))
         .collect();
     assert!(tops.len() > 3, "{tops:?}");
-    let disk = ["/etc", "/root", "/usr", "/var", "/var/tmp", "/opt"];
+    let disk = ["", "/dev", "/dev/shm", "/run", "/etc", "/root", "/usr", "/var", "/var/tmp", "/opt"];
     let mut lines = String::new();
     for place in tops.iter().chain(&disk) {
         lines.push_str(&format!("mkdir {place}/{name}\n"));
     }
+    let ipc = || std::fs::read_to_string("/proc/sysvipc/shm").unwrap().lines().count();
+    let before = (ipc(), std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap());
+    lines.push_str("hostname left-behind; hostname\nipcmk -M 4096\n");
+    lines.push_str("head -c 9 /dev/zero > /dev/null && echo devices wo''rk\n");
     let (_, shown) = paste("chroot", &lines);
-    assert!(shown.contains("Read-only file system"), "{shown}");
+    assert!(shown.contains("Read-only file system") && shown.contains("devices work"), "{shown}");
     for place in tops.iter().chain(&disk) {
-        assert!(!Path::new(place).join(&name).exists(), "{place} has it:\n{shown}");
+        let path = format!("{place}/{name}");
+        let left = Path::new(&path).exists();
+        let _ = std::fs::remove_dir(&path);
+        assert!(!left, "{place} has it:\n{shown}");
     }
+    assert!(shown.contains("\nleft-behind"), "{shown}");
+    assert_eq!((ipc(), std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap()), before, "{shown}");
+}
+
+/// A disk that hangs below another directory, with a blank in its name, and one that is hidden by a later mount.
+#[test]
+fn a_file_system_below_another_can_only_be_read_too() {
+    if !can_paste() || !has("unshare") {
+        return;
+    }
+    let place = tempfile::Builder::new().prefix("disk ").tempdir_in("/var/tmp").unwrap();
+    let script = "set -e; cd \"$1\"; mkdir deep hidden; mount -t tmpfs disk deep; mount -t tmpfs disk hidden
+                  mkdir hidden/below; mount -t tmpfs disk hidden/below; mount -t tmpfs disk hidden; mkdir hidden/below
+                  echo kept > deep/file; shift; exec \"$@\"";
+    let at = place.path().to_str().unwrap();
+    let program =
+        ["env", "SHELL=/bin/bash", &format!("HOME={at}"), env!("CARGO_BIN_EXE_rlab"), "challenge", "chroot"];
+    let words = [&["--mount", "sh", "-c", script, "sh", at], &program[..]].concat();
+    let words: Vec<String> = words.into_iter().map(str::to_owned).collect();
+    let mut screen = Seat::new(100, 40).run("unshare", &words);
+    screen.asks("#");
+    screen.press(&format!(
+        "cat '{at}/deep/file'; for at in deep hidden; do mkdir '{at}'/$at/made; done; exit{ENTER}"
+    ));
+    screen.end();
+    let shown = screen.text();
+    assert!(shown.contains("\nkept"), "{shown}");
+    assert_eq!(shown.matches("Read-only file system").count(), 2, "{shown}");
 }
 
 #[test]

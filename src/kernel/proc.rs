@@ -2,7 +2,8 @@
 
 use std::fs;
 use std::io::{self, Read};
-use std::os::unix::fs::MetadataExt;
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 /// Inode number of the first PID namespace of every Linux (`PROC_PID_INIT_INO`).
@@ -87,6 +88,20 @@ pub struct MountEntry {
     pub target: String,
     /// File system type.
     pub fstype: String,
+    /// The options of the mount itself, with commas between them.
+    pub options: String,
+    id: String,
+}
+
+impl MountEntry {
+    /// Whether its mount point leads to it: no later mount lies over it, or over a directory above.
+    pub fn is_in_view(&self) -> bool {
+        let Ok(place) = fs::File::options().read(true).custom_flags(libc::O_PATH).open(&self.target) else {
+            return false;
+        };
+        let about = read(Path::new(&format!("/proc/self/fdinfo/{}", place.as_raw_fd()))).unwrap_or_default();
+        about.lines().any(|line| line.strip_prefix("mnt_id:").is_some_and(|id| id.trim() == self.id))
+    }
 }
 
 /// The mounts that a process sees; `pid` 0 is this process.
@@ -101,8 +116,14 @@ pub fn mounts(pid: i32) -> io::Result<Vec<MountEntry>> {
 
 fn read_mount(line: &str) -> Option<MountEntry> {
     let (front, back) = line.split_once(" - ")?;
-    let target = unescape(front.split(' ').nth(4)?);
-    Some(MountEntry { target, fstype: back.split(' ').next()?.to_owned() })
+    let mut fields = front.split(' ');
+    let (id, target, options) = (fields.next()?, fields.nth(3)?, fields.next()?);
+    Some(MountEntry {
+        target: unescape(target),
+        fstype: back.split(' ').next()?.to_owned(),
+        options: options.to_owned(),
+        id: id.to_owned(),
+    })
 }
 
 /// Undoes the octal escapes of mountinfo (`\040` is a blank).

@@ -1,10 +1,10 @@
 //! Bare hands: a plain root shell in a place of its own, watched from outside.
 //!
-//! The place is made so that everything that is made in it can be found again. Its mounts are its own. `/tmp` is a file
-//! system in memory, with the shell's home in it. And over the mount point of each hierarchy of control groups lies a group
-//! of the session's: what is made below `/sys/fs/cgroup/memory` in there is made in a group that bears our name, and no
-//! group of a stranger is ever touched. The hierarchies that no lab is about, and the host's own directories, can only be
-//! read in there: what cannot be made need not be taken away.
+//! The place is made so that everything that is made in it can be found again. Its mounts are its own, and so are its host
+//! name and its System V and POSIX objects. `/tmp` and `/dev/shm` are file systems in memory, with the shell's home in the
+//! first. And over the mount point of each hierarchy of control groups lies a group of the session's: what is made below
+//! `/sys/fs/cgroup/memory` in there is made in a group that bears our name, and no group of a stranger is ever touched.
+//! Every other file system can only be read in there, from the root on: what cannot be made need not be taken away.
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -20,7 +20,7 @@ use crate::recipe::compose::Recipe;
 use crate::recipe::ingredient::Resource;
 use crate::recipe::line::{Command, quoted};
 use crate::recipe::outcome::{End, GroupState, HostState, LimitSeen, MemorySeen, Outcome, Place, Seen};
-use crate::recipe::plan::{Plan, RootPlace};
+use crate::recipe::plan::{At, Op, Plan, RootPlace};
 use crate::sandbox::caps::Bound;
 use crate::sandbox::group::{self, limit_file, limit_number};
 use crate::sandbox::launch;
@@ -30,6 +30,10 @@ use crate::sandbox::session::Sandbox;
 
 /// The home of the shell, in a file system that goes with it.
 const HOME: &str = "/tmp/challenge";
+/// What lies in memory, and goes with the place.
+const MEMORY: [&str; 2] = ["/tmp", "/dev/shm"];
+/// File systems that show the kernel, and keep nothing that is made by hand.
+const VIEWS: [&str; 3] = ["proc", "sysfs", "devpts"];
 /// Where the article finds its BusyBox.
 const DOWNLOADS: &str = "Downloads/busybox-x86_64";
 /// Processes that a challenge may have at once.
@@ -66,7 +70,7 @@ impl Sandbox {
                 .because(errno)
                 .hint("start it in a terminal: it opens a shell for you to type in")
         })?;
-        let recipe = self.place_of_its_own()?;
+        let (recipe, groups) = self.place_of_its_own()?;
         // When the shell has ended, its place is looked at once more: whoever holds it stops, and goes after that.
         let script = "cd && \"$0\"; kill -STOP $$".to_owned();
         let command = Command {
@@ -76,6 +80,8 @@ impl Sandbox {
         let mut plan = Plan::new(&recipe, &command, self.machine(), RootPlace::Directory)?;
         // A v2 group that hands controllers on may hold no process of its own.
         plan.clone.into_cgroup = false;
+        let last = plan.child.iter().rposition(|op| matches!(op, Op::Mount { .. })).map_or(0, |at| at + 1);
+        plan.child.splice(last..last, read_only(&groups));
         let mut bound: Bound = self.bind(&plan);
         let mut ground = self.ground(&recipe, &command);
         bound.give(&mut ground);
@@ -126,10 +132,12 @@ impl Sandbox {
         Ok(end)
     }
 
-    /// Makes the groups, and gives the recipe of the place.
-    fn place_of_its_own(&mut self) -> Result<Recipe> {
-        let mut lines =
-            vec!["unshare --mount".to_owned(), "mount -t tmpfs -o mode=1777,size=256m tmpfs /tmp".to_owned()];
+    /// Makes the groups, and gives the recipe of the place, with the mount points over which a group lies.
+    fn place_of_its_own(&mut self) -> Result<(Recipe, Vec<String>)> {
+        let mut lines = vec!["unshare --mount --uts --ipc".to_owned()];
+        for place in MEMORY.into_iter().filter(|place| Path::new(place).is_dir()) {
+            lines.push(format!("mount -t tmpfs -o mode=1777,size=256m tmpfs {place}"));
+        }
         let has = |resource: &Resource| self.machine().cgroups.of(*resource).is_some();
         let limits: Vec<String> = Resource::ALL
             .iter()
@@ -152,14 +160,10 @@ impl Sandbox {
             hand_on(path);
             if let Some(top) = mount_point(path, &tops) {
                 lines.push(format!("mount --bind {} {}", quoted(&group.path), quoted(top)));
-                covered.push(top);
+                covered.push(top.clone());
             }
         }
-        let directories = directories_of_the_host();
-        for place in tops.iter().filter(|top| !covered.contains(top)).chain(&directories) {
-            lines.push(format!("mount --bind -o ro {0} {0}", quoted(place)));
-        }
-        Recipe::read(lines.iter().map(String::as_str))
+        Ok((Recipe::read(lines.iter().map(String::as_str))?, covered))
     }
 
     /// What is seen of the challenge now.
@@ -304,16 +308,30 @@ fn mount_point<'a>(group: &Path, tops: &'a [String]) -> Option<&'a String> {
     tops.iter().filter(|top| group.starts_with(top)).max_by_key(|top| top.len())
 }
 
-/// What is in the host's root and is kept on its disk. The kernel's own views stay as they are, and so does what the
-/// system keeps of this boot.
-fn directories_of_the_host() -> Vec<String> {
-    let entries = fs::read_dir("/").into_iter().flatten().flatten();
-    let directories = entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
-    let names = directories.filter_map(|entry| entry.file_name().into_string().ok());
-    let kept = names.filter(|name| !["dev", "proc", "run", "sys", "tmp"].contains(&name.as_str()));
-    let mut paths: Vec<String> = kept.map(|name| format!("/{name}")).collect();
-    paths.sort();
-    paths
+/// Has everything that is mounted be only read from now on, but for what lies in memory here, the mount points with a group
+/// of ours, and the kernel's own views: a process writes to its own files there. Device nodes work all the same.
+fn read_only(groups: &[String]) -> Vec<Op> {
+    let own = |target: &str| {
+        let below = |place: &&str| Path::new(target).starts_with(place);
+        MEMORY.iter().any(below) || groups.iter().any(|group| group == target)
+    };
+    let entries = proc::mounts(0).unwrap_or_default().into_iter();
+    let changed = entries
+        .filter(|entry| !VIEWS.contains(&entry.fstype.as_str()) && !own(&entry.target) && entry.is_in_view());
+    changed
+        .map(|entry| {
+            let kept = [("nosuid", "MS_NOSUID"), ("nodev", "MS_NODEV"), ("noexec", "MS_NOEXEC")];
+            let has = |option: &str| entry.options.split(',').any(|own| own == option);
+            let kept = kept.into_iter().filter(|(option, _)| has(option)).map(|(_, flag)| flag);
+            Op::Mount {
+                source: At::Inside("none".to_owned()),
+                target: At::Inside(entry.target.clone()),
+                fstype: None,
+                flags: ["MS_RDONLY"].into_iter().chain(kept).chain(["MS_REMOUNT", "MS_BIND"]).collect(),
+                data: None,
+            }
+        })
+        .collect()
 }
 
 /// The article sets one limit, and where there is swap the kernel would push memory out to it and kill nobody. Groups take
