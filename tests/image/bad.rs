@@ -332,6 +332,15 @@ fn a_compressed_layer_is_held_to_both_of_its_digests() {
             },
             "is not what its digest says",
         ),
+        // Noticed in the middle of a file, by who unpacks it.
+        (
+            {
+                let mut bytes = whole.clone();
+                bytes[whole.len() / 3..whole.len() / 3 + 64].fill(0xff);
+                bytes
+            },
+            "is not what its digest says",
+        ),
     ] {
         std::fs::write(&layer, bytes).unwrap();
         refused(

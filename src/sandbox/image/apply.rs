@@ -10,7 +10,7 @@ use std::path::Path;
 
 use nix::errno::Errno;
 
-use super::layer::{self, Entry, Kind, Room};
+use super::layer::{self, Entry, Kind, Room, unreadable};
 use super::store::{Image, Layout};
 use crate::error::{Result, Trouble};
 use crate::kernel::below::{self, Below, Marks};
@@ -122,6 +122,10 @@ impl Tree {
             Kind::File(size) => {
                 let mut file = self.below.file(path).map_err(fault)?;
                 let copied = io::copy(&mut bytes.take(*size), &mut file).map_err(|error| {
+                    // The kernel refuses to write with a number; what else can fail is the archive.
+                    if error.raw_os_error().is_none() {
+                        return unreadable(&error).because(format!("in the file `{}`", shown(name)));
+                    }
                     Trouble::sandbox(format!("cannot unpack `{}`", shown(name))).because(error)
                 })?;
                 if copied < *size {

@@ -90,10 +90,18 @@ pub fn each(layout: &Layout, layer: &Layer, room: &mut Room, take: Taker<'_>) ->
     // Headers and padding count too: a stream of them alone must end somewhere.
     let most = room.bytes.saturating_add(room.entries.saturating_mul(4096));
     let mut archive = Archive::new(Hashing::new(Bounded { inner: unpacked, left: most }));
-    entries(&mut archive, room, take).map_err(|trouble| {
-        trouble.because(format!("in the layer sha256:{}", super::short(&layer.blob.sha256)))
-    })?;
+    let read = entries(&mut archive, room, take);
     let mut rest = archive.into_inner();
+    if let Err(trouble) = read {
+        drop(rest);
+        // A file that is damaged is damaged wherever it was noticed.
+        let drained = io::copy(&mut packed, &mut io::sink());
+        let digest = packed.digest();
+        if drained.is_ok() && digest != layer.blob.sha256 {
+            return Err(other_digest(&layer.blob, &digest));
+        }
+        return Err(trouble.because(format!("in the layer sha256:{}", super::short(&layer.blob.sha256))));
+    }
     let drained = io::copy(&mut rest, &mut io::sink());
     let found = rest.digest();
     drop(rest);
@@ -121,7 +129,7 @@ fn damaged(error: &io::Error, layer: &Layer) -> Trouble {
     unreadable(error).because(format!("in the layer sha256:{}", super::short(&layer.blob.sha256)))
 }
 
-fn unreadable(error: &io::Error) -> Trouble {
+pub(super) fn unreadable(error: &io::Error) -> Trouble {
     Trouble::usage("the layer cannot be read to its end")
         .because(error)
         .hint("it is cut short or damaged: make the image, or fetch it, once more")
