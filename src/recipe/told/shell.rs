@@ -317,14 +317,19 @@ impl Script<'_> {
                 )
             }
             (RootChange::Pivot, dropped) => {
-                let mut text = String::from(
-                    "cd \"$root\"\nmkdir old\npivot_root . old\ncd /\numount -l /old\nrmdir /old\n",
-                );
-                if dropped.is_some() {
+                let change = "cd \"$root\"\nmkdir old\npivot_root . old\ncd /\numount -l /old\nrmdir /old\n";
+                let Some(dropped) = dropped else { return format!("{change}exec \"$@\"\n") };
+                if dropped.iter().any(|name| [ALL, "CAP_SYS_ADMIN"].contains(&name.as_str())) {
                     let names = list(str::to_owned, " ");
-                    let _written = writeln!(text, "# Not done here: no tool in this root gives up {names}.");
+                    let why =
+                        "the change of the root wants CAP_SYS_ADMIN, and no tool in the new root gives it up";
+                    return format!("{change}# Not done here: capdrop {names}: {why}.\nexec \"$@\"\n");
                 }
-                text + "exec \"$@\"\n"
+                let names = list(|name| format!("-{}", name.trim_start_matches("CAP_").to_lowercase()), ",");
+                format!(
+                    "# Given up while setpriv is in reach: the change of the root wants CAP_SYS_ADMIN alone, which stays.\n\
+                     exec setpriv --bounding-set {names} --inh-caps {names} sh -euc '\n{change}exec \"$@\"' sh \"$@\"\n"
+                )
             }
         }
     }
