@@ -109,6 +109,10 @@ async fn report(board: &Board, peer: &Peer, headers: &HeaderMap, body: Body) -> 
     if let Some(why) = events.iter().find_map(|event| event.check().err()) {
         return Err(Refused::unreadable(why));
     }
+    board.shared.live().sends(learner, events.len(), clock::now()).map_err(|wait| {
+        let error = "more events came than a learner can make";
+        Refused::new(StatusCode::TOO_MANY_REQUESTS, error, format!("wait {wait} s")).again(wait)
+    })?;
     match board.writer.write(Wish::Events { learner, events }).await {
         Written::Safe(acknowledged) => Ok(json(StatusCode::OK, &Acknowledged { acknowledged })),
         Written::Broken(how, seq) => {

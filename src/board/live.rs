@@ -19,6 +19,11 @@ const OLD_NEWS: u64 = 10 * 60 * 1000;
 /// Milliseconds after which an rlab that asks for nothing is away: longer than a question for orders waits.
 const AWAY: u64 = (rules::ORDERS_WAIT + 10) * 1000;
 
+/// Events that a learner may send at once: hours of work that was spooled.
+const BURST: u64 = 20_000;
+/// Milliseconds after which a learner may send one more.
+const ANOTHER: u64 = 20;
+
 /// The room, and who waits for a change of it.
 pub struct Shared {
     live: Mutex<Live>,
@@ -38,6 +43,8 @@ pub struct Live {
     pub trouble: Option<String>,
     /// When each learner's rlab last asked for something; 0 since the board was started.
     asked: Vec<u64>,
+    /// The moment at which each learner may send a whole burst again: each event moves it on.
+    whole: Vec<u64>,
     learners: Vec<Learner>,
     ends: Vec<End>,
     tokens: HashMap<Hash, usize>,
@@ -55,6 +62,7 @@ impl Shared {
             began,
             trouble: None,
             asked: Vec::new(),
+            whole: Vec::new(),
             learners: Vec::new(),
             ends: Vec::new(),
             tokens: HashMap::new(),
@@ -126,6 +134,22 @@ impl Live {
         }
     }
 
+    /// Whether a learner may send so many events now: nobody fills the disk of a room by themselves.
+    ///
+    /// # Errors
+    /// Not before so many seconds.
+    pub fn sends(&mut self, place: usize, events: usize, now: u64) -> std::result::Result<(), u64> {
+        let Some(whole) = self.whole.get_mut(place) else { return Ok(()) };
+        let moved = (*whole).max(now) + events as u64 * ANOTHER;
+        match (moved - now).checked_sub(BURST * ANOTHER) {
+            None | Some(0) => {
+                *whole = moved;
+                Ok(())
+            }
+            Some(wait) => Err(wait.div_ceil(1000)),
+        }
+    }
+
     /// Whether a learner's rlab has asked for something of late: it always waits for orders.
     pub fn is_there(&self, place: usize, now: u64) -> bool {
         self.asked.get(place).is_some_and(|asked| now.saturating_sub(*asked) < AWAY)
@@ -179,6 +203,7 @@ impl Live {
         self.tokens.insert(learner.token, self.learners.len());
         self.room.join(&learner.id, &learner.name, learner.joined);
         self.asked.push(0);
+        self.whole.push(0);
         self.learners.push(learner);
         self.ends.push(End::START);
     }

@@ -150,6 +150,27 @@ fn forged_replayed_and_left_out_events_are_refused_and_nothing_of_them_is_kept()
 }
 
 #[test]
+fn nobody_fills_the_disk_by_themselves() {
+    let (home, board) = room();
+    let (mut ada, mut eve) = (board.join("Ada"), board.join("Eve"));
+    let mut sent = 0;
+    let refused = loop {
+        let events: Vec<Event> = (0..256).map(|_| eve.event(step("chroot", "tools"))).collect();
+        let answer = eve.send(board.address, &events).unwrap();
+        if answer.status != 200 {
+            break answer;
+        }
+        sent += events.len();
+        assert!(sent < 100_000, "nobody stops her");
+    };
+    assert_eq!(refused.status, 429);
+    assert!(refused.header("retry-after").unwrap().parse::<u64>().unwrap() > 0);
+    ada.does(&board, step("chroot", "tools"));
+    board.end();
+    assert_eq!(log(&db(&home)).len(), sent + 1);
+}
+
+#[test]
 fn without_a_token_nothing_is_told_and_a_learners_tells_nothing_of_others() {
     let (_home, board) = room();
     let ada = board.join("Ada");

@@ -96,12 +96,12 @@ mod with_board {
         };
         terminal.aside(&format!(" Log:   {board}{people}\n"));
         terminal.aside(&match &opened.token {
-            Some(token) => format!(
-                " Instructor, for you alone, told once:\n  http://{address}/instructor#{token}\n\n"
-            ),
+            Some(token) => {
+                format!(" Instructor, for you alone, told once:\n  http://{address}/instructor#{token}\n\n")
+            }
             None => format!(
-                " Instructor:  http://{address}/instructor with the token that was told when the log was made\n  \
-                 (`--new-token` makes another)\n\n"
+                " Instructor, with the token that the first start told:\n  http://{address}/instructor\n  \
+                 (--new-token makes another)\n\n"
             ),
         });
         terminal.aside(" Ctrl-C ends it. What it refuses is told here.\n");
