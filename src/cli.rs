@@ -1,5 +1,6 @@
 //! The command line: clap types, no side effects.
 
+mod image;
 mod workshop;
 
 use std::ffi::OsString;
@@ -7,6 +8,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub use image::{Image, Pack};
 pub use workshop::{Host, Join, Pages, Present, Workshop, WorkshopReport};
 
 /// What a container is made of, one kernel primitive at a time, for real.
@@ -409,72 +411,6 @@ pub struct Export {
     pub command: Vec<String>,
 }
 
-/// `rlab image`.
-#[derive(Debug, Subcommand)]
-pub enum Image {
-    /// Pack a directory into an image of one layer. The same files give the same digests.
-    Pack(Pack),
-    /// What an image says: its manifest, its config, its layers.
-    Show {
-        /// The image's directory, with `:NAME` where it holds several.
-        #[arg(value_name = "LAYOUT[:NAME]")]
-        from: String,
-        /// The entries of each layer, too.
-        #[arg(long)]
-        entries: bool,
-    },
-    /// Lay the layers of an image over each other in a new directory.
-    Unpack {
-        /// The image's directory, with `:NAME` where it holds several.
-        #[arg(value_name = "LAYOUT[:NAME]")]
-        from: String,
-        /// Where: a directory that is not there yet, or is empty.
-        #[arg(value_name = "DIR")]
-        directory: PathBuf,
-    },
-    /// Run an image's program in a throw-away container, with what its config says, and pass its status on.
-    Run {
-        /// The image's directory, with `:NAME` where it holds several.
-        #[arg(value_name = "LAYOUT[:NAME]")]
-        from: String,
-        /// One more ingredient, such as `cgroup memory.max=7M`. Repeat it, in order.
-        #[arg(long = "with", value_name = "LINE")]
-        with: Vec<String>,
-        /// Words in place of the image's own arguments.
-        #[arg(value_name = "WORD", last = true)]
-        words: Vec<String>,
-    },
-}
-
-/// `rlab image pack`.
-#[derive(Debug, Args)]
-pub struct Pack {
-    /// The directory to pack.
-    #[arg(value_name = "ROOT")]
-    pub root: PathBuf,
-    /// Where: a directory that is not there yet, or is empty.
-    #[arg(value_name = "DIR")]
-    pub directory: PathBuf,
-    /// The image's name.
-    #[arg(long, value_name = "NAME")]
-    pub name: Option<String>,
-    /// The program and its first arguments, in one.
-    #[arg(long, value_name = "WORDS", allow_hyphen_values = true)]
-    pub entrypoint: Option<String>,
-    /// The arguments where nobody gives others, in one.
-    #[arg(long, value_name = "WORDS", allow_hyphen_values = true)]
-    pub cmd: Option<String>,
-    /// A variable. Repeat it.
-    #[arg(long, short = 'e', value_name = "NAME=VALUE")]
-    pub env: Vec<String>,
-    /// The working directory.
-    #[arg(long, short = 'w', value_name = "DIR")]
-    pub workdir: Option<String>,
-    /// Who runs it, by name or number.
-    #[arg(long, short = 'u', value_name = "USER[:GROUP]")]
-    pub user: Option<String>,
-}
-
 /// In whose words a recipe is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Told {
@@ -487,74 +423,4 @@ pub enum Told {
 }
 
 #[cfg(test)]
-mod tests {
-    use clap::CommandFactory;
-    use proptest::prelude::*;
-
-    use super::*;
-
-    #[test]
-    fn the_definition_is_sound() {
-        Cli::command().debug_assert();
-    }
-
-    proptest! {
-        #[test]
-        fn what_is_read_without_the_parser_is_what_it_would_read(
-            words in proptest::collection::vec(
-                prop_oneof![
-                    Just("exec"), Just("--with"), Just("full"), Just("--explain"), Just("--"), Just("ls"), Just("-x"),
-                    Just("--plain"), Just("--with=full"), Just(""), Just("-"), Just("--help"), Just("rootfs busybox"),
-                ],
-                0..8,
-            ),
-            exec: bool,
-        ) {
-            let first = exec.then_some("exec");
-            let words: Vec<OsString> = first.into_iter().chain(words).map(OsString::from).collect();
-            if let Some(mode) = Cli::plain(&words) {
-                let all = std::iter::once(OsString::from("rlab")).chain(words);
-                let read = Cli::try_parse_from(all).map_err(|error| error.to_string());
-                let plain = Cli { mode, global: Global::default() };
-                prop_assert_eq!(format!("{:?}", Ok::<_, String>(plain)), format!("{read:?}"));
-            }
-        }
-    }
-
-    #[test]
-    fn the_plain_lines_need_no_parser_and_a_mistake_gets_one() {
-        let plain = |line: &str| Cli::plain(&line.split(' ').map(OsString::from).collect::<Vec<_>>());
-        assert!(Cli::plain(&[]).is_some());
-        assert!(plain("exec --with full -- busybox true").is_some());
-        for line in ["list", "exec --with full", "exec --with full --", "exec --wit full -- ls"] {
-            assert!(plain(line).is_none(), "{line}");
-        }
-        assert!(Cli::read(["rlab".into(), "nonsense".into()].into_iter()).is_err());
-    }
-
-    #[cfg(feature = "book")]
-    #[test]
-    fn labs_to_record_are_not_the_directory_of_labs() {
-        let line = ["rlab", "mdbook", "record", "book/recorded", "chroot", "--labs", "mine"];
-        let cli = Cli::try_parse_from(line).unwrap();
-        assert_eq!(cli.global.labs.as_deref(), Some(std::path::Path::new("mine")));
-    }
-
-    #[test]
-    fn global_options_stand_on_either_side() {
-        for line in [["rlab", "--plain", "list"], ["rlab", "list", "--plain"]] {
-            assert!(Cli::try_parse_from(line).unwrap().global.plain, "{line:?}");
-        }
-        assert!(Cli::try_parse_from(["rlab", "--plain"]).unwrap().mode.is_none());
-    }
-
-    #[test]
-    fn run_wants_to_know_what() {
-        for line in [vec!["rlab", "run"], vec!["rlab", "run", "--all", "chroot"], vec!["rlab", "exec"]] {
-            assert!(Cli::try_parse_from(&line).is_err(), "{line:?}");
-        }
-        assert!(Cli::try_parse_from(["rlab", "run", "--script", "-"]).is_ok());
-        let cli = Cli::try_parse_from(["rlab", "run", "chroot", "--labs", "mine"]).unwrap();
-        assert_eq!(cli.global.labs.as_deref(), Some(std::path::Path::new("mine")));
-    }
-}
+mod tests;

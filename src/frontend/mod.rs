@@ -2,8 +2,8 @@
 //!
 //! - [`terminal`]: the one writer, and what the terminal can show; [`busy`] is when it shows that something takes a while.
 //! - [`world`]: the sandbox as the walk sees it.
-//! - [`repl`]: a learner at a terminal; [`first`] is the first prompt, [`greeting`] the first and the last that they read,
-//!   [`verdict`] what the machine can do. [`lines`]: lines that nobody edits here, from a pipe or a plain terminal.
+//! - [`repl`]: a learner at a terminal; `prompt` is how it asks, [`first`] the first time, [`greeting`] the first and the last
+//!   that they read, [`verdict`] what the machine can do. [`lines`]: lines that nobody edits here, from a pipe or a plain terminal.
 //! - [`editor`]: the line editor. [`typed`] takes apart what was typed so far, [`words`] completes it and [`colors`]
 //!   colours it with what is [`known`]; [`history`] keeps it; [`pasted`] is for several lines at once.
 //! - [`keys`], [`signals`]: what comes while rlab waits.
@@ -41,6 +41,7 @@ pub mod lines;
 pub mod pasted;
 pub mod present;
 pub mod progress;
+mod prompt;
 pub mod repl;
 mod replay;
 pub mod script;

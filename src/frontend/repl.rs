@@ -14,6 +14,7 @@ use crate::frontend::first::PASTES_OFF;
 use crate::frontend::greeting::{goodbye, greeting};
 use crate::frontend::keys::OneByOne;
 use crate::frontend::known::Known;
+use crate::frontend::prompt::{can_edit, shown_prompt};
 use crate::frontend::replay::Ended;
 use crate::frontend::signals::Came;
 use crate::frontend::state::{Found, Saved, State};
@@ -22,9 +23,8 @@ use crate::frontend::verdict::Verdict;
 use crate::frontend::world::Real;
 use crate::frontend::{history, pasted};
 use crate::recipe::line::LONGEST;
-use crate::render::document::{Look, Role, Sign, paint, painted};
+use crate::render::document::{Role, paint, painted};
 use crate::render::teller::Teller;
-use crate::render::wrap;
 use crate::session::event::Event;
 use crate::session::progress::At;
 use crate::session::shelf::Shelf;
@@ -412,53 +412,4 @@ fn no_text() -> Trouble {
     Trouble::usage("what came in is no text")
         .because("a byte that is not UTF-8 was pasted or typed; what came after it was thrown away")
         .hint("what was typed before it stands in the line again; Ctrl-C clears it")
-}
-
-/// `chroot+proc ▸ `: nothing that could be taken for the prompt of the host's shell. A long recipe is shortened, so that
-/// there is room to type on a narrow terminal.
-pub(super) fn shown_prompt(summary: &str, look: Look) -> String {
-    let sign = if look.plain || look.ascii { ">" } else { look.sign(Sign::Prompt) };
-    let more = if look.plain || look.ascii { "..." } else { look.sign(Sign::More) };
-    let room = (look.width / 2).max(16);
-    let mut name = summary.to_owned();
-    if wrap::width(&name) > room {
-        // The root and what was added last say most.
-        let (first, rest) = summary.split_once('+').unwrap_or((summary, ""));
-        let mut parts: Vec<&str> = rest.split('+').collect();
-        while parts.len() > 1 && wrap::width(&name) > room {
-            parts.remove(0);
-            name = format!("{first}+{more}+{}", parts.join("+"));
-        }
-    }
-    format!("{name} {sign} ")
-}
-
-/// Whether a line can be edited: not for a screen reader, which would read every redrawing aloud, and not on a terminal
-/// that cannot move its cursor.
-fn can_edit(look: Look) -> bool {
-    !look.plain
-        && std::env::var("TERM").is_ok_and(|term| !matches!(term.as_str(), "" | "dumb" | "cons25" | "emacs"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_prompt_has_a_sign_in_every_look() {
-        let look = Look::default();
-        assert_eq!(shown_prompt("chroot+proc", look), "chroot+proc ▸ ");
-        assert_eq!(shown_prompt("bare", Look { ascii: true, ..look }), "bare > ");
-        assert_eq!(shown_prompt("bare", Look { plain: true, ..look }), "bare > ");
-    }
-
-    #[test]
-    fn a_narrow_terminal_has_room_to_type() {
-        let long = "pivot+pid+uts+ipc+net+user+proc+memory+pids";
-        assert_eq!(shown_prompt(long, Look { width: 40, ..Look::default() }), "pivot+…+memory+pids ▸ ");
-        assert_eq!(shown_prompt(long, Look { width: 100, ..Look::default() }), format!("{long} ▸ "));
-        let ascii = Look { width: 40, ascii: true, ..Look::default() };
-        assert_eq!(shown_prompt(long, ascii), "pivot+...+pids > ");
-        assert_eq!(shown_prompt("averyveryverylongsinglename", ascii), "averyveryverylongsinglename > ");
-    }
 }
