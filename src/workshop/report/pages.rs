@@ -63,9 +63,10 @@ impl Report {
         let steps: usize = self.labs.iter().map(|lab| lab.steps.len()).sum();
         let done: usize = self.learners.iter().flat_map(|row| row.done.values()).sum();
         blocks.push(Block::Text(format!(
-            "{} learners, {} labs, {steps} steps: {done} of {} steps done.",
-            self.learners.len(),
-            self.labs.len(),
+            "{}, {}, {}: {done} of {} steps done.",
+            counted(self.learners.len(), "learner"),
+            counted(self.labs.len(), "lab"),
+            counted(steps, "step"),
             steps * self.learners.len()
         )));
         self.completion(&mut blocks);
@@ -162,6 +163,11 @@ impl Report {
             blocks.push(Block::Table(vec!["step", "refused", "learners", "times"], rows.collect()));
         }
     }
+}
+
+/// `1 learner`, `20 learners`.
+fn counted(number: usize, what: &str) -> String {
+    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }
 
 fn answers(guess: &Guess) -> String {

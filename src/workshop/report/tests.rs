@@ -113,4 +113,6 @@ fn a_room_in_which_nothing_happened_has_a_report_too() {
     let report = Report::of(&[], &course());
     assert!(report.html().contains("0 learners") && report.markdown().contains("0 learners"));
     assert!(report.json().contains("\"format\": 1"));
+    let one = Report::of(&[learner("Ada", &[(1, at("step", "tools"))])], &course());
+    assert!(one.markdown().contains("1 learner, 1 lab, 6 steps: 0 of 6 steps done."), "{}", one.markdown());
 }
