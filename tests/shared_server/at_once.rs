@@ -38,7 +38,9 @@ fn twenty_learners_walk_the_labs_at_once_and_none_sees_another() {
     if !crate::can_open_a_room() {
         return;
     }
-    let learners: Vec<String> = (10..30).map(|number| format!("learner{number}")).collect();
+    // Fewer on the slow machine of `v2`.
+    let count = std::env::var("RLAB_LEARNERS").map_or(20, |count| count.parse().unwrap());
+    let learners: Vec<String> = (10..10 + count).map(|number| format!("learner{number}")).collect();
     let room = Room::open(&learners, &[]);
     let all = All { count: learners.len(), here: AtomicUsize::new(0) };
     let walked: BTreeSet<Walked> = std::thread::scope(|scope| {
@@ -67,11 +69,8 @@ fn twenty_learners_walk_the_labs_at_once_and_none_sees_another() {
             serde_json::from_str(&room.kept(learner, ".local/state/rlab/progress.json")).unwrap();
         let kept = progress.to_string();
         assert!(kept.contains("fresh") && kept.contains("kill"), "{kept}");
-        assert!(
-            room.processes(learner).is_empty(),
-            "{learner} has left, and {:?} not",
-            room.processes(learner)
-        );
+        // sshd takes leave of a client before its own processes end.
+        wait_for("the end of a session", || room.processes(learner).is_empty());
     }
     assert_eq!(room.close(), Vec::<String>::new());
 }

@@ -10,6 +10,7 @@ mod at_once;
 mod attacks;
 mod board;
 mod room;
+mod v2;
 
 /// Whether a room can be opened here.
 fn can_open_a_room() -> bool {
