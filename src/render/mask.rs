@@ -279,7 +279,9 @@ impl Masker {
         let line = tokens::numbers(&line, |token| {
             let told = self.told(token, owner);
             let leads = asked.pids && token.before.trim().is_empty();
-            if told.is_some() || !(numeric || asked.counters || leads) {
+            // A mask of bits (`CapInh:`), not a number.
+            let padded = token.number.len() > 1 && token.number.starts_with('0');
+            if told.is_some() || padded || !(numeric || asked.counters || leads) {
                 return told;
             }
             let known = token.parse().and_then(|pid: i32| self.pids.get(&pid).cloned());

@@ -219,6 +219,14 @@ fn a_load_that_is_too_much_counts_one_kill() {
 }
 
 #[test]
+fn a_mask_of_bits_is_no_process() {
+    let stays = samples::probe_after(ONE);
+    let text = "Pid:\t31415\nCapInh:\t0000000000000000\nSigCgt:\t0000000000200000\n";
+    let shown = Masker::new().outcome(&with("cat /proc/self/status", text, &stays)).stdout;
+    assert_eq!(shown, text.replace("31415", "<pid>"));
+}
+
+#[test]
 fn pgrep_names_one_process_a_line() {
     let mut mask = Masker::new();
     let stays = samples::probe_after(ONE);
