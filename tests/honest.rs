@@ -5,8 +5,38 @@
 
 mod support;
 
+use std::process::{Command, Stdio};
+
 use support::{LABS, can_run_labs, rlab, source, stdout};
 use toml::{Table, Value};
+
+/// A lab without its `chroot` does to this machine what it should do to a root of its own: `rm /etc/group`, for one.
+const READ_ONLY: &str = "mount --bind /etc /etc && mount -o remount,bind,ro /etc && exec \"$@\"";
+
+/// The same command, in a mount namespace where it cannot harm `/etc`.
+fn where_etc_is_read_only(command: &Command) -> Command {
+    let mut inside = Command::new("unshare");
+    inside.args(["--mount", "--propagation", "private", "sh", "-c", READ_ONLY, "sh"]);
+    inside.arg(command.get_program()).args(command.get_args()).stdin(Stdio::null());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => inside.env(name, value),
+            None => inside.env_remove(name),
+        };
+    }
+    inside
+}
+
+#[test]
+fn a_changed_lab_cannot_harm_this_machine() {
+    if !can_run_labs() {
+        return;
+    }
+    let file = format!("/etc/rlab-test-{}", std::process::id());
+    let told = where_etc_is_read_only(Command::new("touch").arg(&file)).output().unwrap();
+    let there = std::fs::remove_file(&file).is_ok();
+    assert!(!told.status.success() && !there, "{}", String::from_utf8_lossy(&told.stderr));
+}
 
 /// Runs a changed lab through the built program, and tells the steps with a check that failed.
 fn failing_steps(lab: &Table) -> Vec<String> {
@@ -15,11 +45,9 @@ fn failing_steps(lab: &Table) -> Vec<String> {
     std::fs::create_dir(&labs).unwrap();
     std::fs::write(labs.join("changed.toml"), toml::to_string(lab).unwrap()).unwrap();
     let id = lab["id"].as_str().unwrap();
-    let output = rlab(home.path())
-        .args(["--labs".as_ref(), labs.as_os_str()])
-        .args(["--trust", "run", id, "--format", "json"])
-        .output()
-        .unwrap();
+    let mut whole = rlab(home.path());
+    whole.args(["--labs".as_ref(), labs.as_os_str()]).args(["--trust", "run", id, "--format", "json"]);
+    let output = where_etc_is_read_only(&whole).output().unwrap();
     let text = stdout(&output);
     let report: serde_json::Value = serde_json::from_str(&text)
         .unwrap_or_else(|error| panic!("{id}: {error}: {text}\n{}", String::from_utf8_lossy(&output.stderr)));
