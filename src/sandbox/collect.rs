@@ -106,10 +106,12 @@ fn parents(machine: &Machine) -> impl Iterator<Item = &str> {
 /// What carries the name of a dead owner.
 fn dead(directory: &Path, euid: u32) -> Vec<PathBuf> {
     let entries = fs::read_dir(directory).into_iter().flatten().flatten();
+    // Whose it is first: whether an owner is dead may take a look at every process.
     entries
-        .filter(|entry| owner::is_dead(&entry.file_name().to_string_lossy()))
-        .map(|entry| entry.path())
-        .filter(|path| is_ours(path, euid))
+        .map(|entry| (entry.file_name(), entry.path()))
+        .filter(|(name, path)| name.as_encoded_bytes().starts_with(b"rlab.") && is_ours(path, euid))
+        .filter(|(name, _)| owner::is_dead(&name.to_string_lossy()))
+        .map(|(_, path)| path)
         .collect()
 }
 
