@@ -12,6 +12,7 @@ use crate::render::book::recording::{Recorder, Recording};
 use crate::session::shelf::Shelf as _;
 use crate::session::walk::Walk;
 use crate::session::world::World as _;
+use crate::workshop::export::date;
 
 /// A run of the lab on this machine; none where the machine cannot run all of it.
 ///
@@ -62,43 +63,5 @@ pub fn write(dir: &Path, labs: &[String], global: &Global, terminal: &mut Termin
 /// The day, as `2026-11-25`, in UTC.
 fn today() -> String {
     let seconds = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-    day(seconds / 86_400)
-}
-
-/// The date of a day since 1970-01-01.
-fn day(mut days: u64) -> String {
-    let leap = |year: u64| year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
-    let mut year = 1970;
-    while days >= 365 + u64::from(leap(year)) {
-        days -= 365 + u64::from(leap(year));
-        year += 1;
-    }
-    let mut month = 1;
-    for length in [31, 28 + u64::from(leap(year)), 31, 30, 31, 30, 31, 31, 30, 31, 30, 31] {
-        if days < length {
-            break;
-        }
-        days -= length;
-        month += 1;
-    }
-    format!("{year:04}-{month:02}-{:02}", days + 1)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::day;
-
-    #[test]
-    fn days_are_dates() {
-        for (days, date) in [
-            (0, "1970-01-01"),
-            (59, "1970-03-01"),
-            (789, "1972-02-29"),
-            (11_016, "2000-02-29"),
-            (20_782, "2026-11-25"),
-            (20_818, "2026-12-31"),
-        ] {
-            assert_eq!(day(days), date);
-        }
-    }
+    date(seconds / 86_400)
 }
