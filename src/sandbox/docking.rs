@@ -2,22 +2,27 @@
 //! sees of the container that it started.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::error::{Result, Trouble};
+use crate::kernel::signals::Interrupts;
 use crate::recipe::compose::Recipe;
 use crate::recipe::line::{Command, entered};
 use crate::recipe::machine::Machine;
-use crate::recipe::outcome::{End, LimitSeen, Outcome, Place};
+use crate::recipe::outcome::{End, LimitSeen, Outcome, Place, Work};
 use crate::recipe::plan::{Plan, RootPlace};
-use crate::sandbox::engine::memory_group;
+use crate::sandbox::engine::{Engine, memory_group};
 use crate::sandbox::image::pack;
 use crate::sandbox::image::store::Layout;
 use crate::sandbox::memory::Watch;
-use crate::sandbox::session::{Errand, Kind, Listener, Sandbox};
-use crate::sandbox::{inspect, mark, observe};
+use crate::sandbox::session::{Errand, Kind, Listener, Live, Sandbox};
+use crate::sandbox::{inspect, machine, mark, observe};
 
 /// What the engine mounts stays its own.
 const APART: &str = "unshare --mount";
+
+/// How often a daemon that is on its way is asked whether it has come.
+const PAUSE: Duration = Duration::from_millis(50);
 
 impl Sandbox {
     /// Hands words of Docker's to the engine.
@@ -26,7 +31,7 @@ impl Sandbox {
     /// There is no engine; no root to import; what rlab itself could not do.
     pub fn docker(&mut self, words: &[String], live: Listener<'_>) -> Result<Outcome> {
         self.begin();
-        self.standing.engine_to_use()?;
+        self.engine_at_work(live)?;
         let archive =
             if words.first().is_some_and(|word| word == "import") { Some(self.archive()?) } else { None };
         let joined = entered(words).map(str::to_owned).and_then(|name| self.first_process(&name));
@@ -37,7 +42,7 @@ impl Sandbox {
         }
         let mut outcome = outcome?;
         let pid = match words.first().map(String::as_str) {
-            Some("run") => self.standing.engine_to_use()?.started(),
+            Some("run") => self.standing.engine_to_ask().and_then(Engine::started),
             Some("exec") => joined.filter(|pid| mark::lives(*pid)),
             _ => return Ok(outcome),
         };
@@ -53,10 +58,35 @@ impl Sandbox {
         Ok(outcome)
     }
 
-    /// Starts the engine with words of Docker's. `archive` is what `import -` reads.
+    /// Prepares the engine where there is none, and waits until it takes words. One that does not is taken away again.
+    fn engine_at_work(&mut self, live: Listener<'_>) -> Result<()> {
+        let machine = self.machine.get_or_init(machine::find);
+        let engine = self.standing.engine_to_use(machine)?;
+        let interrupts = &mut self.interrupts;
+        let ready = loop {
+            match engine.is_ready() {
+                Ok(false) => {}
+                other => break other.map(drop),
+            }
+            if let Some(signal) = interrupts.as_mut().and_then(Interrupts::take) {
+                self.ending = self.ending.or(Some(signal).filter(|signal| *signal != libc::SIGINT));
+                break Err(Trouble::interrupted("the start of the container engine was interrupted"));
+            }
+            live(Live::Working(Work::Running {
+                command: "dockerd".to_owned(),
+                millis: engine.millis(),
+                memory: None,
+            }));
+            std::thread::sleep(PAUSE);
+        };
+        ready.inspect_err(|_| self.standing.forget_engine())
+    }
+
+    /// Hands the engine words of Docker's. `archive` is what `import -` reads.
     fn by_engine(&mut self, words: &[String], archive: Option<&Path>, live: Listener<'_>) -> Result<Outcome> {
         let host = self.host_environment();
-        let engine = self.standing.engine_to_use()?;
+        let gone = || Trouble::sandbox("the container engine is gone");
+        let engine = self.standing.engine().ok_or_else(gone)?;
         let (argv, environment) = (engine.command(words, archive), engine.environment(host));
         let text =
             format!("docker {}", shlex::try_join(words.iter().map(String::as_str)).unwrap_or_default());
@@ -97,7 +127,7 @@ impl Sandbox {
         let silent = &mut |_: super::session::Live<'_>| {};
         let words = |line: &str| line.split(' ').map(str::to_owned).collect::<Vec<_>>();
         let mut tried = Ok(());
-        for line in ["import - rlab-doctor", "run --rm --memory=7m rlab-doctor true", "rm -f --all"] {
+        for line in ["import - rlab-doctor", "run --rm --memory=7m rlab-doctor true"] {
             let outcome = self.docker(&words(line), silent);
             tried = outcome.and_then(|outcome| {
                 if outcome.end == End::Exited(0) {
@@ -106,7 +136,7 @@ impl Sandbox {
                 let said = outcome.stderr.lines().last().unwrap_or("and said nothing").to_owned();
                 Err(Trouble::cannot("the container engine starts no container here")
                     .because(format!("`docker {line}`: {said}"))
-                    .hint("podman with runc works as root on a machine whose control groups it may write to"))
+                    .hint("an engine works as root on a machine whose control groups it may write to"))
             });
             if tried.is_err() {
                 break;

@@ -12,7 +12,7 @@
 //! - [`rootfs`]: the container's file system: which tools, with which libraries.
 //! - [`standing`]: what stands on the host between two lines: the root directory and the control group.
 //! - [`group`]: the control group.
-//! - [`engine`]: a real container engine, its things kept in the session.
+//! - [`engine`]: a real container engine, Podman or Docker, its things kept in the session.
 //! - [`image`]: the image of the session, and what others made.
 //! - `docking`: what is done with that engine.
 //! - [`imaging`]: what is done with it, and its program.

@@ -67,7 +67,7 @@ pub(super) enum Kind {
 #[derive(Debug)]
 pub struct Sandbox {
     /// Asked for when it is needed: not before the first prompt.
-    machine: OnceCell<Machine>,
+    pub(super) machine: OnceCell<Machine>,
     // The order matters: containers end before the group and the directories go.
     pub(super) jobs: Jobs,
     pub(super) standing: Standing,
@@ -77,7 +77,7 @@ pub struct Sandbox {
     helper: Option<i32>,
     /// Another one, which stays for the whole session.
     companion: Option<i32>,
-    interrupts: Option<Interrupts>,
+    pub(super) interrupts: Option<Interrupts>,
     pub(super) ending: Option<i32>,
     // Last: until then there is something to keep.
     keeper: Option<Keeper>,

@@ -81,15 +81,20 @@ impl Standing {
     ///
     /// # Errors
     /// As [`Engine::make`].
-    pub fn engine_to_use(&mut self) -> Result<&mut Engine> {
+    pub fn engine_to_use(&mut self, machine: &Machine) -> Result<&mut Engine> {
         let engine = match self.engine.take() {
             Some(engine) => engine,
             None => {
                 let work = self.work_directory(&mut Vec::new())?;
-                Engine::make(&work.join("engine")).inspect_err(|_| self.tidy())?
+                Engine::make(&work.join("engine"), machine).inspect_err(|_| self.tidy())?
             }
         };
         Ok(self.engine.insert(engine))
+    }
+
+    /// The engine, to be asked.
+    pub fn engine_to_ask(&mut self) -> Option<&mut Engine> {
+        self.engine.as_mut()
     }
 
     /// Ends the containers of the engine, and removes everything that it keeps.

@@ -198,7 +198,9 @@ pub(crate) fn left_by(pid: u32) -> Vec<String> {
     // In a PID namespace of its own the namespace is part of the name.
     let namespace = std::fs::metadata("/proc/self/ns/pid").unwrap().ino();
     let is_one = |found: &str| {
-        let rest = found.strip_prefix(&name).map(|rest| rest.strip_suffix(".caps").unwrap_or(rest));
+        let ends = [".caps", ".engine", ".leaf"];
+        let bare = |rest| ends.iter().find_map(|end| str::strip_suffix(rest, end)).unwrap_or(rest);
+        let rest = found.strip_prefix(&name).map(bare);
         rest.is_some_and(|rest| match rest.split_once('.') {
             None => namespace == 0xEFFF_FFFC,
             Some((_, of)) => of == namespace.to_string(),

@@ -37,7 +37,7 @@ pub const WORDS: &[(&str, &str)] = &[
     ("shell", "an interactive shell inside"),
     (
         "docker import - NAME · docker run|exec|ps|images|inspect|logs|kill|rm …",
-        "the same with a real engine (Podman), which keeps everything in this session",
+        "the same with a real engine (Podman, Docker), which keeps everything in this session",
     ),
     (
         "image pack · config · manifest · index · show · load · unpack · run · forge · rm",
