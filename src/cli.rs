@@ -162,6 +162,16 @@ pub enum Mode {
         #[arg(value_name = "DIR")]
         dir: PathBuf,
     },
+    /// Serves a board at the socket that is its standard input; `rlab workshop host` starts it.
+    #[command(hide = true)]
+    Board {
+        /// The log.
+        #[arg(value_name = "DB")]
+        db: PathBuf,
+        /// The PID of whoever starts it again where it breaks down.
+        #[arg(value_name = "PID")]
+        supervisor: u32,
+    },
     /// List the labs.
     #[command(after_help = "Examples:\n  rlab list\n  rlab list --format json")]
     List {

@@ -26,7 +26,7 @@ pub mod tries;
 pub mod writer;
 
 use std::net::{SocketAddr, TcpListener};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::board::live::Shared;
@@ -55,7 +55,7 @@ pub struct Settings {
     pub renew: bool,
 }
 
-/// A room whose log is open and whose address is taken.
+/// A room whose log is made and whose address is taken. [`serve`] serves it, in a process that may be another one.
 pub struct Opened {
     /// Where it listens.
     pub address: SocketAddr,
@@ -65,10 +65,8 @@ pub struct Opened {
     pub token: Option<String>,
     /// How many have joined before.
     pub people: usize,
-    listener: TcpListener,
-    store: Store,
-    shared: Arc<Shared>,
-    instructor: Hash,
+    /// Takes connections already, and lets them wait.
+    pub listener: TcpListener,
 }
 
 /// What a room was: what was taught, and everyone's events.
@@ -83,7 +81,7 @@ pub struct Record {
 ///
 /// # Errors
 /// It is no log of a room, or damaged.
-pub fn record(db: &std::path::Path) -> Result<Record> {
+pub fn record(db: &Path) -> Result<Record> {
     let store = Store::read_only(db)?;
     let course = store.room()?.map(|room| room.course).unwrap_or_default();
     let mut learners: Vec<_> = store.learners()?.into_iter().map(|learner| (learner, Vec::new())).collect();
@@ -111,10 +109,7 @@ pub fn open(settings: &Settings) -> Result<Opened> {
     let address = listener.local_addr().map_err(taken)?;
     let mut store = Store::open(&settings.db)?;
     let (room, token) = room(&mut store, settings)?;
-    let shared = Arc::new(Shared::of(&store, room.course, room.began)?);
-    let people = shared.live().people();
-    let instructor = room.instructor;
-    Ok(Opened { address, code: room.code, token, people, listener, store, shared, instructor })
+    Ok(Opened { address, code: room.code, token, people: store.learners()?.len(), listener })
 }
 
 /// The room of the log, and the instructor's token where it is new.
@@ -146,31 +141,33 @@ fn room(store: &mut Store, settings: &Settings) -> Result<(Room, Option<String>)
     Ok((room, token))
 }
 
-impl Opened {
-    /// Serves until SIGINT or SIGTERM comes. What is worth a line at the board's terminal goes to `tell`.
-    ///
-    /// # Errors
-    /// The runtime cannot be made.
-    pub fn serve(self, tell: impl Fn(String) + Send + Sync + 'static) -> Result<()> {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .map_err(|error| Trouble::sandbox("the board cannot wait for connections").because(error))?;
-        let (writer, writing) = Writer::start(self.store, Arc::clone(&self.shared));
-        let board = Board {
-            address: self.address,
-            code: self.code,
-            instructor: self.instructor,
-            shared: self.shared,
-            writer,
-            notes: Notes::new(tell),
-            tries: tries::Tries::default(),
-            frames: frames::Frames::default(),
-        };
-        let served = runtime.block_on(connections::serve(self.listener, Arc::new(board)));
-        // Ends what still waits, and with it the last way to the writer: what it was given is written first.
-        drop(runtime);
-        let _ = writing.join();
-        served
-    }
+/// Serves the room of this log at this socket until SIGINT or SIGTERM comes. What is worth a line at the board's terminal
+/// goes to `tell`.
+///
+/// # Errors
+/// The log cannot be read or written, it is no room's, or the runtime cannot be made.
+pub fn serve(listener: TcpListener, db: &Path, tell: impl Fn(String) + Send + Sync + 'static) -> Result<()> {
+    let cannot =
+        |error: std::io::Error| Trouble::sandbox("the board cannot wait for connections").because(error);
+    let address = listener.local_addr().map_err(cannot)?;
+    let store = Store::open(db)?;
+    let room = store.room()?.ok_or_else(|| Trouble::usage(format!("no room is in `{}`", db.display())))?;
+    let shared = Arc::new(Shared::of(&store, room.course, room.began)?);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(cannot)?;
+    let (writer, writing) = Writer::start(store, Arc::clone(&shared));
+    let board = Board {
+        address,
+        code: room.code,
+        instructor: room.instructor,
+        shared,
+        writer,
+        notes: Notes::new(tell),
+        tries: tries::Tries::default(),
+        frames: frames::Frames::default(),
+    };
+    let served = runtime.block_on(connections::serve(listener, Arc::new(board)));
+    // Ends what still waits, and with it the last way to the writer: what it was given is written first.
+    drop(runtime);
+    let _ = writing.join();
+    served
 }

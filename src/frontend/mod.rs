@@ -124,6 +124,7 @@ fn run(cli: Cli, terminal: &mut Terminal) -> Result<u8> {
             present::run(&args, shelf, labs, &mut Real::lasting(global.time_limit), terminal)?
         }
         Some(Mode::Courier { dir }) => workshop::courier::run(&dir)?,
+        Some(Mode::Board { db, supervisor }) => workshop::host::serve(&db, supervisor, terminal)?,
         Some(Mode::List { format }) => labs::list(format, &course(global.labs.as_deref())?, terminal),
         Some(Mode::Run(args)) => script::run(
             &args,

@@ -67,14 +67,35 @@ impl Board {
         self.told.lock().unwrap().clone()
     }
 
+    /// The process that was started, and that keeps another one serving.
     pub(crate) fn pid(&self) -> u32 {
         self.child.id()
     }
 
-    /// SIGKILL.
+    /// The process that serves, where there is one at the moment.
+    pub(crate) fn serving(&self) -> Option<u32> {
+        let children = format!("/proc/{0}/task/{0}/children", self.pid());
+        std::fs::read_to_string(children).ok()?.split_whitespace().next()?.parse().ok()
+    }
+
+    /// SIGKILL. The process that serves ends with it, by itself.
     pub(crate) fn kill(mut self) {
+        // It has to stand still, or it could have started one since it was looked at.
+        let pid = nix::unistd::Pid::from_raw(self.pid().cast_signed());
+        nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGSTOP).unwrap();
+        crate::support::wait_for("a board that stands still", || state(self.pid()) == Some('T'));
+        let serving = self.serving();
         self.child.kill().unwrap();
         self.child.wait().unwrap();
+        if let Some(serving) = serving {
+            crate::support::wait_for("the end of the process that served", || !lives(serving));
+        }
+    }
+
+    /// How it ended, by itself.
+    pub(crate) fn ended(mut self) -> (Option<i32>, String) {
+        let status = self.child.wait().unwrap();
+        (status.code(), self.told())
     }
 
     /// As the instructor ends it: SIGINT.
@@ -84,11 +105,14 @@ impl Board {
         assert!(self.child.wait().unwrap().success(), "{}", self.told());
     }
 
-    /// Kibibytes of memory that are resident.
+    /// Kibibytes of memory that were resident at most, of both processes together.
     pub(crate) fn resident(&self) -> u64 {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
-        let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();
-        line.split_whitespace().nth(1).unwrap().parse().unwrap()
+        let of = |pid: u32| -> u64 {
+            let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+            let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();
+            line.split_whitespace().nth(1).unwrap().parse().unwrap()
+        };
+        of(self.pid()) + of(self.serving().unwrap())
     }
 
     /// One request on a connection of its own.
@@ -111,6 +135,19 @@ impl Drop for Board {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Whether a process holds anything yet: one that is over and was not waited for does not.
+pub(crate) fn lives(pid: u32) -> bool {
+    // The first thread can be over while another one still writes.
+    let threads = std::fs::read_dir(format!("/proc/{pid}/task")).map_or(0, Iterator::count);
+    threads > 1 || state(pid).is_some_and(|state| !matches!(state, 'Z' | 'X'))
+}
+
+/// What a process does, as `ps` shows it.
+fn state(pid: u32) -> Option<char> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    stat.rsplit_once(") ")?.1.chars().next()
 }
 
 /// A place for a log.

@@ -12,7 +12,7 @@ use rlab::workshop::chain::{self, End};
 use rlab::workshop::wire::{Event, What};
 use serde_json::json;
 
-use crate::client::{Board, Learner, db, step};
+use crate::client::{Board, Learner, db, lives, step};
 use crate::support::{rlab, skip};
 
 /// Learners who report as fast as they can and keep what is not acknowledged, as an rlab does.
@@ -91,6 +91,88 @@ fn a_board_that_is_killed_again_and_again_loses_nothing_that_it_acknowledged() {
         all += end.seq;
     }
     assert!(all > 8 * rounds, "it hardly worked: {all} events");
+}
+
+fn signal(pid: u32, signal: nix::sys::signal::Signal) {
+    nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid.cast_signed()), signal).unwrap();
+}
+
+#[test]
+fn whatever_kills_the_process_that_serves_another_one_takes_its_place_at_once() {
+    use nix::sys::signal::Signal;
+    let home = tempfile::tempdir().unwrap();
+    let log = db(&home);
+    let board = Board::start(&log, &["--course", "chroot"]);
+    let over = Arc::new(AtomicBool::new(false));
+    let learners: Vec<_> = (0..8)
+        .map(|at| busy(board.join(&format!("learner {at}")), board.address, Arc::clone(&over)))
+        .collect();
+    // SIGABRT is how a panic ends it. Five in a row would be the end; one that lasted a while begins to count anew.
+    let (kill, abort) = (Signal::SIGKILL, Signal::SIGABRT);
+    for (signal_of_round, lasted) in
+        [(kill, 300), (abort, 300), (kill, 300), (abort, 2_200), (kill, 300), (abort, 300), (kill, 300)]
+    {
+        std::thread::sleep(Duration::from_millis(lasted));
+        let serving = board.serving().unwrap();
+        signal(serving, signal_of_round);
+        crate::support::wait_for("its end", || !lives(serving));
+        let (took, answer) = crate::client::timed(|| board.ask("GET", "/", None, None));
+        assert_eq!(answer.status, 200);
+        assert!(took < Duration::from_secs(1), "{signal_of_round}: {took:?}");
+        assert_ne!(board.serving(), Some(serving));
+    }
+    over.store(true, Ordering::Relaxed);
+    let told: Vec<(Learner, u64)> = learners.into_iter().map(|learner| learner.join().unwrap()).collect();
+    let said = board.told();
+    board.end();
+    assert_eq!(said.matches("broke down (SIGKILL)").count(), 4, "{said}");
+    assert_eq!(said.matches("broke down (SIGABRT)").count(), 3, "{said}");
+    let chains = chains(&log);
+    for (at, (learner, acknowledged)) in told.iter().enumerate() {
+        let end = chains[&format!("learner {at}")];
+        assert!(end.seq >= *acknowledged, "{at}: {} of {acknowledged}", end.seq);
+        assert!(end.seq <= learner.end.seq, "{at}: more than was sent");
+        assert!(*acknowledged > 0, "{at}");
+    }
+}
+
+#[test]
+fn a_board_that_breaks_down_at_every_start_gives_up_and_says_so() {
+    let home = tempfile::tempdir().unwrap();
+    let board = Board::start(&db(&home), &["--course", "chroot"]);
+    let mut killed = Vec::new();
+    crate::support::wait_for("the end of it", || {
+        if let Some(serving) = board.serving().filter(|serving| !killed.contains(serving)) {
+            signal(serving, nix::sys::signal::Signal::SIGKILL);
+            killed.push(serving);
+        }
+        !lives(board.pid())
+    });
+    let (code, told) = board.ended();
+    assert_eq!((code, killed.len()), (Some(125), 5), "{told}");
+    assert!(told.contains("breaks down whenever it is started") && told.contains("SIGKILL"), "{told}");
+}
+
+#[test]
+fn whoever_ends_the_process_that_was_started_ends_both() {
+    for wanted in [nix::sys::signal::Signal::SIGTERM, nix::sys::signal::Signal::SIGINT] {
+        let home = tempfile::tempdir().unwrap();
+        let board = Board::start(&db(&home), &["--course", "chroot"]);
+        let ada = board.join("Ada");
+        // One is waiting for orders, as always.
+        let mut waits = crate::client::Line::open(board.address).unwrap();
+        let ask = format!(
+            "GET /api/orders?after=0 HTTP/1.1\r\nHost: b\r\nAuthorization: Bearer {}\r\n\r\n",
+            ada.token
+        );
+        waits.send(ask.as_bytes()).unwrap();
+        let serving = board.serving().unwrap();
+        signal(board.pid(), wanted);
+        let (code, told) = board.ended();
+        assert_eq!(code, Some(0), "{told}");
+        assert!(told.contains("The board is closed") && !told.contains("broke down"), "{told}");
+        assert!(!lives(serving));
+    }
 }
 
 #[test]

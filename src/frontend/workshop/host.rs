@@ -1,4 +1,7 @@
-//! `rlab workshop host`: what the board's terminal shows. The board itself is in the room `board`.
+//! `rlab workshop host`: what the board's terminal shows. The board itself is in the room `board`, and serves in a process of
+//! its own.
+
+use std::path::Path;
 
 use crate::cli::Host;
 #[cfg(not(feature = "workshop"))]
@@ -13,13 +16,27 @@ use crate::lab::course::Course;
 /// Always: this program was built without it.
 #[cfg(not(feature = "workshop"))]
 pub fn run(_: &Host, _: &Course, _: &mut Terminal) -> Result<Exit> {
-    Err(Trouble::usage("this rlab was built without the board")
+    Err(without())
+}
+
+/// Says how to get it.
+///
+/// # Errors
+/// Always: this program was built without it.
+#[cfg(not(feature = "workshop"))]
+pub fn serve(_: &Path, _: u32, _: &mut Terminal) -> Result<Exit> {
+    Err(without())
+}
+
+#[cfg(not(feature = "workshop"))]
+fn without() -> Trouble {
+    Trouble::usage("this rlab was built without the board")
         .because("it needs a web server and a database, which no learner has to build")
-        .hint("build it with `cargo build --release --features workshop`; a released rlab has it"))
+        .hint("build it with `cargo build --release --features workshop`; a released rlab has it")
 }
 
 #[cfg(feature = "workshop")]
-pub use with_board::run;
+pub use with_board::{run, serve};
 
 #[cfg(feature = "workshop")]
 mod with_board {
@@ -30,9 +47,10 @@ mod with_board {
 
     use qrcode::{Color, EcLevel, QrCode};
 
-    use super::{Course, Exit, Host, Result, Terminal};
-    use crate::board::{Opened, Settings, open};
+    use super::{Course, Exit, Host, Path, Result, Terminal};
+    use crate::board::{self, Opened, Settings, open};
     use crate::error::Trouble;
+    use crate::frontend::workshop::supervisor;
     use crate::workshop::course::Taught;
     use crate::workshop::export::date;
 
@@ -56,9 +74,26 @@ mod with_board {
         };
         let opened = open(&settings)?;
         welcome(&opened, &settings, terminal);
+        let exit = supervisor::keep(&opened.listener, &settings.db, terminal)?;
+        if exit == Exit::Ok {
+            terminal.aside(&format!(
+                " The board is closed. All that was acknowledged is in `{}`.\n",
+                settings.db.display()
+            ));
+        }
+        Ok(exit)
+    }
+
+    /// `rlab board DB SUPERVISOR`: the process that serves, at the socket that is its standard input.
+    ///
+    /// # Errors
+    /// Nobody supervises it, or the log cannot be had.
+    pub fn serve(db: &Path, supervisor: u32, terminal: &mut Terminal) -> Result<Exit> {
+        let listener = supervisor::supervised(supervisor)?;
         let (tell, told) = channel();
+        let db = db.to_owned();
         let serving = std::thread::spawn(move || {
-            opened.serve(move |note| {
+            board::serve(listener, &db, move |note| {
                 // The terminal is the last to end.
                 let _ = tell.send(note);
             })
@@ -67,14 +102,7 @@ mod with_board {
         for note in told {
             terminal.aside(&format!(" {note}\n"));
         }
-        serving.join().map_err(|_| {
-            Trouble::sandbox("the board broke down")
-                .hint("start it again with the same `--db`: what was acknowledged is kept")
-        })??;
-        terminal.aside(&format!(
-            " The board is closed. All that was acknowledged is in `{}`.\n",
-            settings.db.display()
-        ));
+        serving.join().map_err(|_| Trouble::sandbox("the board broke down"))??;
         Ok(Exit::Ok)
     }
 

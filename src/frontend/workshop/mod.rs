@@ -1,6 +1,6 @@
 //! A workshop for a room: `rlab workshop`, the instructor's side, and `rlab join`, a learner's.
 //!
-//! - [`host`]: `rlab workshop host`, the board.
+//! - [`host`]: `rlab workshop host`, the board. `supervisor`: keeps it serving.
 //! - [`preflight`]: everyone's machine before the start.
 //! - [`report`]: afterwards, and whether a record is whole.
 //! - [`join`]: a learner comes in. [`seat`]: who they are there; [`room`]: what sits beside their session; [`watch`]: what is
@@ -15,6 +15,8 @@ pub mod report;
 mod room;
 pub mod seat;
 pub mod spool;
+#[cfg(feature = "workshop")]
+mod supervisor;
 mod watch;
 
 use crate::cli::Workshop;
