@@ -25,7 +25,7 @@ use crate::workshop::chain::Hash;
 use crate::workshop::course::Taught;
 use crate::workshop::export;
 use crate::workshop::room::{RowView, Summary};
-use crate::workshop::rules;
+use crate::workshop::rules::{self, Code};
 use crate::workshop::wire::{FORMAT, Order, OrderWhat};
 
 /// The name of the cookie.
@@ -198,6 +198,43 @@ async fn tell(board: &Board, peer: &Peer, headers: &HeaderMap, body: Body) -> Re
         Written::Ordered(order) => Ok(refusal::json(StatusCode::OK, &order)),
         written => Err(unwritten(&written)),
     }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Lost {
+    /// The id of the learner.
+    learner: String,
+}
+
+/// What the instructor tells somebody who has lost their token.
+#[derive(Serialize)]
+struct Told {
+    code: String,
+    until: u64,
+}
+
+/// `POST /api/instructor/again`: a code with which a learner comes back from another machine.
+pub async fn again(
+    State(board): State<Arc<Board>>,
+    Extension(peer): Extension<Peer>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    answer(let_back(&board, &peer, &headers, body).await)
+}
+
+async fn let_back(board: &Board, peer: &Peer, headers: &HeaderMap, body: Body) -> Result<Response, Refused> {
+    instructor(board, peer, headers)?;
+    let Lost { learner } = message(headers, body, rules::BYTES).await?;
+    let place = board
+        .shared
+        .live()
+        .place(&learner)
+        .ok_or_else(|| Refused::unreadable("nobody in this room has that id"))?;
+    let code = Code::of(clock::random().map_err(|_| Refused::busy())?);
+    let until = board.again.make(place, code, clock::now());
+    Ok(refusal::json(StatusCode::OK, &Told { code: code.to_string(), until }))
 }
 
 /// The room for other programs; the book's page on JSON tells it.

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::{Extension, State};
-use axum::http::{HeaderMap, StatusCode, Uri};
-use axum::response::Response;
+use axum::http::{HeaderMap, StatusCode, Uri, header};
+use axum::response::{IntoResponse, Response};
 use tokio::time::timeout;
 
 use crate::board::clock;
@@ -41,45 +41,39 @@ async fn enter(board: &Board, peer: &Peer, headers: &HeaderMap, body: Body) -> R
     let token = asked.token.filter(|token| Hash::read(token).is_some());
     let known = token.as_ref().and_then(|token| board.shared.live().whose(&Hash::of(token.as_bytes())));
     // Who was in the room before has shown more than a code: wrong codes of others at the same address do not matter.
-    if known.is_none() {
-        let now = clock::now();
-        if let Err(wait) = board.tries.may(peer.address, now) {
-            return Err(Refused::new(
-                StatusCode::TOO_MANY_REQUESTS,
-                "too many wrong codes came from this address",
-                format!("wait {wait} s"),
-            )
-            .again(wait));
-        }
-        if Code::read(&asked.code) != Some(board.code) {
-            board.tries.wrong(peer.address, now);
-            return Err(Refused::new(
-                StatusCode::FORBIDDEN,
-                "this is not the code of the room",
-                "it is on the instructor's screen",
-            ));
-        }
-    }
+    let back = if known.is_none() { let_in(board, peer, &asked.code, &name)? } else { None };
     // A learner's rlab may bring the token that it wants to have: then it can ask again where the answer was lost.
     let token = match token {
         Some(token) => token,
         None => clock::hexadecimal(&clock::random::<32>().map_err(|_| Refused::busy())?),
     };
     let id = clock::hexadecimal(&clock::random::<8>().map_err(|_| Refused::busy())?);
-    let wish = Wish::Join { name, id, token: Hash::of(token.as_bytes()) };
+    let hash = Hash::of(token.as_bytes());
+    let wish = match back {
+        Some(learner) => Wish::Back { learner, token: hash },
+        None => Wish::Join { name, id, token: hash },
+    };
     match board.writer.write(wish).await {
         Written::Joined(place, acknowledged) => {
             peer.known();
             let mut live = board.shared.live();
             live.asks(place, clock::now());
-            let learner = live.learner(place).map(|learner| learner.id.clone()).unwrap_or_default();
+            let (learner, name) = live
+                .learner(place)
+                .map(|learner| (learner.id.clone(), learner.name.clone()))
+                .unwrap_or_default();
+            if back.is_some() {
+                let name = name.escape_debug();
+                board.notes.note(Some(peer.address), &format!("{name} is back with another token"));
+            }
             let course = live.room.course().iter().map(Taught::told).collect();
             Ok(json(StatusCode::OK, &Joined { learner, token, acknowledged, course }))
         }
         Written::Taken => Err(Refused::new(
             StatusCode::CONFLICT,
             "someone in the room has this name already",
-            "take another with `--name`; if it was you, on this machine, join as the same user",
+            "take another with `--name`; if it was you, join as the same user on the same machine, or ask the instructor for \
+             a code of your own",
         )),
         Written::Full => Err(Refused::new(
             StatusCode::SERVICE_UNAVAILABLE,
@@ -88,6 +82,32 @@ async fn enter(board: &Board, peer: &Peer, headers: &HeaderMap, body: Body) -> R
         )),
         written => Err(unwritten(&written)),
     }
+}
+
+/// Whether a code lets this name in. The room's does; and one of a learner's own lets that learner back in, whose place it
+/// is then.
+fn let_in(board: &Board, peer: &Peer, code: &str, name: &str) -> Result<Option<usize>, Refused> {
+    let now = clock::now();
+    if let Err(wait) = board.tries.may(peer.address, now) {
+        return Err(Refused::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            "too many wrong codes came from this address",
+            format!("wait {wait} s"),
+        )
+        .again(wait));
+    }
+    let code = Code::read(code);
+    let place = board.shared.live().named(name);
+    let back = place.filter(|place| code.is_some_and(|code| board.again.take(*place, code, now)));
+    if back.is_none() && code != Some(board.code) {
+        board.tries.wrong(peer.address, now);
+        return Err(Refused::new(
+            StatusCode::FORBIDDEN,
+            "this is not the code of the room",
+            "it is on the instructor's screen",
+        ));
+    }
+    Ok(back)
 }
 
 /// `POST /api/events`.
@@ -128,6 +148,36 @@ async fn report(board: &Board, peer: &Peer, headers: &HeaderMap, body: Body) -> 
     }
 }
 
+/// `GET /api/events?after=SEQ`: what the board has of the learner who asks, for a machine that has lost it.
+pub async fn record(
+    State(board): State<Arc<Board>>,
+    Extension(peer): Extension<Peer>,
+    headers: HeaderMap,
+    uri: Uri,
+) -> Response {
+    answer(own(&board, &peer, &headers, &uri).await)
+}
+
+async fn own(board: &Board, peer: &Peer, headers: &HeaderMap, uri: &Uri) -> Result<Response, Refused> {
+    let learner = who(board, peer, headers)?;
+    match board.writer.write(Wish::Record { learner, after: after(uri)? }).await {
+        Written::Record(lines) => {
+            let body = format!("{{\"events\":[{}]}}", lines.join(","));
+            Ok(([(header::CONTENT_TYPE, "application/json")], body).into_response())
+        }
+        written => Err(unwritten(&written)),
+    }
+}
+
+/// The number in `?after=`.
+fn after(uri: &Uri) -> Result<u64, Refused> {
+    let asked = uri.query().unwrap_or("after=0").strip_prefix("after=");
+    asked
+        .and_then(|number| number.parse().ok())
+        .filter(|number| *number <= rules::LARGEST)
+        .ok_or_else(|| Refused::new(StatusCode::BAD_REQUEST, "the question is not known", "`?after=NUMBER`"))
+}
+
 /// `GET /api/orders?after=ID`.
 pub async fn orders(
     State(board): State<Arc<Board>>,
@@ -140,10 +190,7 @@ pub async fn orders(
 
 async fn told(board: &Board, peer: &Peer, headers: &HeaderMap, uri: &Uri) -> Result<Response, Refused> {
     who(board, peer, headers)?;
-    let after: u64 =
-        uri.query().unwrap_or("after=0").strip_prefix("after=").and_then(|id| id.parse().ok()).ok_or_else(
-            || Refused::new(StatusCode::BAD_REQUEST, "the question is not known", "`?after=ID`"),
-        )?;
+    let after = after(uri)?;
     let mut ordered = board.shared.ordered();
     let until = Duration::from_secs(rules::ORDERS_WAIT);
     let told = timeout(until, async {

@@ -122,6 +122,17 @@ impl Live {
         self.learners.get(place)
     }
 
+    /// The place of the one with this id.
+    pub fn place(&self, id: &str) -> Option<usize> {
+        self.learners.iter().position(|learner| learner.id == id)
+    }
+
+    /// The place of the one who has this name, however it is written.
+    pub fn named(&self, name: &str) -> Option<usize> {
+        let same = rules::same_name(name);
+        self.learners.iter().position(|learner| rules::same_name(&learner.name) == same)
+    }
+
     /// The place of the one whose token has this hash.
     pub fn whose(&self, token: &Hash) -> Option<usize> {
         self.tokens.get(token).copied()
@@ -206,6 +217,13 @@ impl Live {
         self.whole.push(0);
         self.learners.push(learner);
         self.ends.push(End::START);
+    }
+
+    /// Someone came back with another token; the one before is worth nothing any more.
+    pub fn rejoin(&mut self, place: usize, token: Hash) {
+        let Some(learner) = self.learners.get_mut(place) else { return };
+        self.tokens.remove(&std::mem::replace(&mut learner.token, token));
+        self.tokens.insert(token, place);
     }
 
     /// An event is on the disk. One that was there already changes nothing.

@@ -7,9 +7,10 @@
 //! - [`connections`]: who may hold how many connections, for how long. [`patience`]: how long a slow one is waited for.
 //! - [`routes`]: who asks for what. [`learners`]: what learners' rlabs ask for. [`refusal`]: how it is told no.
 //! - [`instructor`]: what the instructor's page asks for. [`frames`]: what it is told as things change. [`page`]: its files.
-//! - [`tries`]: how many wrong codes are taken. [`notes`]: what is told at the board's terminal.
+//! - [`again`]: codes for those who lost their token. [`tries`]: how many wrong codes are taken. [`notes`]: what is told at the board's terminal.
 //! - [`clock`]: the time, and random bytes.
 
+pub mod again;
 pub mod clock;
 pub mod connections;
 pub mod frames;
@@ -163,6 +164,7 @@ pub fn serve(listener: TcpListener, db: &Path, tell: impl Fn(String) + Send + Sy
         writer,
         notes: Notes::new(tell),
         tries: tries::Tries::default(),
+        again: again::Again::default(),
         frames: frames::Frames::default(),
     };
     let served = runtime.block_on(connections::serve(listener, Arc::new(board)));

@@ -16,6 +16,7 @@ use axum::routing::{get, post};
 use serde::de::DeserializeOwned;
 use tokio::time::timeout;
 
+use crate::board::again::Again;
 use crate::board::connections::Peer;
 use crate::board::frames::Frames;
 use crate::board::instructor;
@@ -50,6 +51,8 @@ pub struct Board {
     pub notes: Notes,
     /// Wrong codes and wrong tokens.
     pub tries: Tries,
+    /// Codes for those who lost their token.
+    pub again: Again,
     /// What the instructor's pages are told.
     pub frames: Frames,
 }
@@ -58,12 +61,13 @@ pub struct Board {
 pub fn router(board: Arc<Board>) -> Router {
     Router::new()
         .route("/api/join", post(learners::join))
-        .route("/api/events", post(learners::events))
+        .route("/api/events", post(learners::events).get(learners::record))
         .route("/api/orders", get(learners::orders))
         .route("/api/instructor/login", post(instructor::login))
         .route("/api/instructor/room", get(instructor::room))
         .route("/api/instructor/stream", get(instructor::stream))
         .route("/api/instructor/orders", post(instructor::order))
+        .route("/api/instructor/again", post(instructor::again))
         .route("/api/instructor/export.csv", get(instructor::csv))
         .route("/api/instructor/export.json", get(instructor::json))
         .route("/", get(page::help))

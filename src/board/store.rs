@@ -277,6 +277,17 @@ impl Store {
         Ok(text.as_deref().and_then(Hash::read))
     }
 
+    /// The lines of a learner's events after this one, at most so many.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn lines(&self, learner: i64, after: u64, most: usize) -> rusqlite::Result<Vec<String>> {
+        self.sqlite
+            .prepare_cached("SELECT line FROM event WHERE learner = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3")?
+            .query_map(params![learner, after as i64, most as i64], |row| row.get(0))?
+            .collect()
+    }
+
     /// Begins a group of writes that is kept as a whole or not at all.
     ///
     /// # Errors
@@ -308,6 +319,17 @@ impl Group<'_> {
                 learner.token.to_string(),
                 learner.joined as i64,
             ])
+            .map(drop)
+    }
+
+    /// Gives a learner another token.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn token(&self, learner: i64, token: Hash) -> rusqlite::Result<()> {
+        self.write
+            .prepare_cached("UPDATE learner SET token = ?2 WHERE number = ?1")?
+            .execute(params![learner, token.to_string()])
             .map(drop)
     }
 

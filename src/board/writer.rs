@@ -34,6 +34,20 @@ pub enum Wish {
         /// The hash of the token.
         token: Hash,
     },
+    /// To come back as this learner, with this token from now on.
+    Back {
+        /// The place of the learner.
+        learner: usize,
+        /// The hash of the token.
+        token: Hash,
+    },
+    /// To be told a learner's events once more: it is the writer who has the log.
+    Record {
+        /// The place of the learner.
+        learner: usize,
+        /// Those after this one.
+        after: u64,
+    },
     /// To add events to a learner's chain.
     Events {
         /// The place of the learner.
@@ -60,6 +74,8 @@ pub enum Written {
     Broken(Broken, u64),
     /// On the disk.
     Ordered(Order),
+    /// The lines of the events that were asked for.
+    Record(Vec<String>),
     /// Nothing of it was written, for this reason. Whether the disk is full.
     Lost(String, bool),
     /// Too many wait already.
@@ -136,6 +152,7 @@ fn apply(live: &mut Live, wish: &Wish, written: &Written, now: u64) {
                 joined: now,
             });
         }
+        (Wish::Back { learner, token }, Written::Joined(..)) => live.rejoin(*learner, *token),
         (Wish::Events { learner, events }, Written::Safe(_)) => {
             for event in events {
                 live.take(*learner, now, event);
@@ -172,7 +189,8 @@ impl Book {
     /// # Errors
     /// The commit failed: nothing is written, and the book is as it was.
     fn write(&mut self, store: &Store, together: &[Waiting], now: u64) -> rusqlite::Result<Vec<Written>> {
-        let mut before = Before { people: self.ends.len(), ends: HashMap::new(), orders: self.orders };
+        let mut before =
+            Before { people: self.ends.len(), ends: HashMap::new(), tokens: Vec::new(), orders: self.orders };
         let written = store.begin().and_then(|group| {
             let answers = together
                 .iter()
@@ -184,6 +202,10 @@ impl Book {
         if written.is_err() {
             self.orders = before.orders;
             self.names.retain(|_, (place, _)| *place < before.people);
+            // The first one is the one from before: it comes last.
+            for (place, token) in before.tokens.into_iter().rev() {
+                self.names.values_mut().filter(|(at, _)| *at == place).for_each(|(_, now)| *now = token);
+            }
             self.ends.truncate(before.people);
             for (place, end) in before.ends {
                 if let Some(now) = self.ends.get_mut(place) {
@@ -204,6 +226,17 @@ impl Book {
     ) -> rusqlite::Result<Written> {
         match wish {
             Wish::Join { name, id, token } => self.join(group, name, id, *token, now),
+            Wish::Back { learner, token } => {
+                let Some((_, theirs)) = self.names.values_mut().find(|(place, _)| place == learner) else {
+                    return Ok(Written::Taken);
+                };
+                group.token(number(*learner), *token)?;
+                before.tokens.push((*learner, std::mem::replace(theirs, *token)));
+                Ok(Written::Joined(*learner, self.ends.get(*learner).map_or(0, |end| end.seq)))
+            }
+            Wish::Record { learner, after } => {
+                store.lines(number(*learner), *after, rules::EVENTS_A_BATCH).map(Written::Record)
+            }
             Wish::Events { learner, events } => self.events(store, group, *learner, events, now, before),
             Wish::Order(what) => {
                 let order = Order { id: self.orders + 1, at: now, what: what.clone() };
@@ -293,5 +326,6 @@ impl Book {
 struct Before {
     people: usize,
     ends: HashMap<usize, End>,
+    tokens: Vec<(usize, Hash)>,
     orders: u64,
 }

@@ -18,6 +18,8 @@ pub const MESSAGE: usize = 500;
 pub const NAME: usize = 40;
 /// Learners of one room.
 pub const LEARNERS: usize = 1000;
+/// Minutes in which a code of a learner's own is taken.
+pub const AGAIN_MINUTES: u64 = 15;
 /// Checks of a step.
 pub const CHECKS: usize = 64;
 /// The largest integer that every reader of JSON keeps exactly: 2⁵³ − 1.

@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test ends where something is not as it must be")]
 
+mod again;
 mod browser;
 #[allow(dead_code, reason = "the tests of the book use more of it")]
 #[path = "../browser/chrome.rs"]

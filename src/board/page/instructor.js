@@ -24,6 +24,13 @@ const key = (lab, step) => `${lab}:${step}`;
 const took = (milliseconds) => (milliseconds < 60000 ? "under a minute" : some(minutes(milliseconds), "minute", "minutes"));
 const minutes = (milliseconds) => Math.floor(milliseconds / 60000);
 const plain = (markdown) => markdown.replaceAll("`", "");
+/** Puts a text with `code` in it into an element: as text, whatever it is. */
+function put(element, markdown) {
+  if (element.dataset.markdown === markdown) return element;
+  element.dataset.markdown = markdown;
+  element.replaceChildren(...markdown.split("`").map((piece, at) => (at % 2 ? make("code", piece) : piece)));
+  return element;
+}
 const some = (count, one, many) => `${count} ${count === 1 ? one : many}`;
 
 // --- coming in ---------------------------------------------------------------------------------------------------
@@ -100,6 +107,13 @@ function take(told) {
   $("state").textContent = told.trouble ? `Nothing is kept at the moment: ${told.trouble}.` : "";
   document.body.dataset.told = String(told.now);
   draw(told.rows.map((row) => row.place), told.whole);
+  if (told.whole) show();
+}
+
+/** Brings the step where most are into sight; from then on the reader scrolls. */
+function show() {
+  const [name, here] = [$("steps").firstElementChild, $("steps").querySelector("[aria-pressed=true]")?.parentElement];
+  if (here) $("scroll").scrollLeft = here.offsetLeft - name.offsetWidth - 3 * here.offsetWidth;
 }
 
 // --- drawing -----------------------------------------------------------------------------------------------------
@@ -170,7 +184,11 @@ function drawRow(place) {
     line = make("tr", undefined, { id: `row-${place}` });
     const name = make("th", undefined, { scope: "row" });
     const button = make("button", row.name, { type: "button", "aria-pressed": "false" });
-    button.addEventListener("click", () => { looked = looked === place ? null : place; drawLearner(); });
+    button.addEventListener("click", () => {
+      looked = looked === place ? null : place;
+      $("again-told").textContent = "";
+      drawLearner();
+    });
     name.append(button, make("span", "", { class: "why" }));
     line.append(name);
     for (let at = 0; at < steps.length; at += 1) line.append(make("td"));
@@ -179,6 +197,9 @@ function drawRow(place) {
   const away = row.left || !row.there;
   line.className = [row.stuck.length ? "stuck" : "", row.hand ? "asks" : "", away ? "away" : ""].join(" ").trim();
   const why = [row.hand ? "? asks" : "", ...reasons(row)].filter(Boolean);
+  // The column may be out of sight: who needs help is found by the row alone.
+  const at = row.here ? steps.find((step) => step.key === key(row.here.lab, row.here.step)) : null;
+  if (why.length && at && !row.left) why.push(`at ${at.lab.id}, ${at.number}`);
   if (row.left) why.push("left");
   else if (!row.there && row.events) why.push("not connected");
   line.querySelector(".why").textContent = why.length ? ` ${why.join(", ")}` : "";
@@ -200,7 +221,7 @@ function sign(cell, here, stuck) {
   if (!cell) return ["", "", ""];
   const spent = took(cell.spent);
   if (cell.passed) return [here ? "✓●" : "✓", "done", `done in ${spent}${here ? ", there now" : ""}`];
-  if (here) return [`${stuck ? "!" : "●"}${minutes(cell.spent)}`, "here", `there for ${spent}${stuck ? ", stuck" : ""}`];
+  if (here) return [`${stuck ? "!" : "●"}${minutes(cell.spent) || ""}`, "here", `there for ${spent}${stuck ? ", stuck" : ""}`];
   return ["○", "", `was there for ${spent}, not done`];
 }
 
@@ -253,10 +274,10 @@ function drawStep() {
   const median = told.median === null ? "" : `, half of them in ${took(told.median)}`;
   $("numbers").textContent = `${told.here} there, ${told.passed} of ${told.came} done${median}; `
     + `planned ${some(planned, "minute", "minutes")}`;
-  $("notes").textContent = plain(step.notes ?? "None.");
+  put($("notes"), step.notes ?? "None.");
   $("question").hidden = !step.ask;
   if (step.ask) {
-    $("ask").textContent = plain(step.ask.ask);
+    put($("ask"), step.ask.ask);
     list($("answers"), answers(step.ask, told));
   }
 }
@@ -266,15 +287,15 @@ function answers(question, told) {
   const given = new Map(told.predicted);
   const all = told.predicted.reduce((sum, [, count]) => sum + count, 0);
   const choices = question.choices.length
-    ? question.choices.map((text, at) => [at + 1, `${at + 1} ${plain(text)}`])
+    ? question.choices.map((text, at) => [at + 1, `${at + 1} ${text}`])
     : told.predicted.map(([answer]) => [answer, String(answer)]);
   return choices.map(([answer, text]) => {
     const count = given.get(answer) ?? 0;
     const right = question.answer === answer && !document.body.classList.contains("projector");
     const item = make("li");
     const label = `${text}: ${count}`;
-    item.append(make("span", right ? `${label} (right)` : label, right ? { class: "right" } : {}));
-    if (all > 0) item.append(make("meter", undefined, { min: 0, max: all, value: count, "aria-label": label }));
+    item.append(put(make("span", undefined, right ? { class: "right" } : {}), right ? `${label} (right)` : label));
+    if (all > 0) item.append(make("meter", undefined, { min: 0, max: all, value: count, "aria-label": plain(label) }));
     return item;
   });
 }
@@ -313,13 +334,30 @@ function drawLearner() {
     items.push(make("li", `At ${place.lab.title}, step ${place.number}: ${place.step.title}`));
     items.push(make("li", `${some(cell.tries, "line", "lines")} tried, ${some(cell.hint, "hint", "hints")} seen`));
     for (const failing of cell.failing) {
-      items.push(make("li", `does not hold: ${plain(place.step.checks[failing] ?? `check ${failing + 1}`)}`));
+      items.push(put(make("li"), `does not hold: ${place.step.checks[failing] ?? `check ${failing + 1}`}`));
     }
   }
   for (const why of reasons(row)) items.push(make("li", why));
   for (const refused of row.errnos) items.push(make("li", `${refused.call}: ${refused.errno}, ${some(refused.times, "time", "times")}`));
   list($("learner").querySelector("ul"), items);
 }
+
+/** A code of the learner's own, for whoever has lost the machine that they joined on. */
+$("again").addEventListener("click", async () => {
+  const row = rows.get(looked);
+  const told = $("again-told");
+  try {
+    const answer = await post("/api/instructor/again", { learner: row.learner });
+    const { code, until, error } = await answer.json();
+    if (!answer.ok) { told.textContent = `Not possible: ${error}.`; return; }
+    // The line is for a shell, and a name can be anything.
+    const name = /^[A-Za-z0-9_.-]+$/.test(row.name) ? row.name : `'${row.name.replaceAll("'", "'\\''")}'`;
+    const left = some(Math.round((until - Number(document.body.dataset.told)) / 60000), "minute", "minutes");
+    told.replaceChildren("They type there, within ", left, ": ", make("code", `rlab join ${location.host} ${code} --name ${name}`));
+  } catch {
+    told.textContent = "Not possible: the board does not answer.";
+  }
+});
 
 // --- what everyone is told ---------------------------------------------------------------------------------------
 

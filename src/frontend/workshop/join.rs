@@ -1,10 +1,11 @@
 //! `rlab join`: a learner comes into a room, and has a session that also reports.
 
 use std::rc::Rc;
+use std::time::Duration;
 
-use super::http::Client;
+use super::http::{Client, Question};
 use super::room::Room;
-use super::seat::{Entry, Seat};
+use super::seat::{Entry, Seat, refusal};
 use super::spool::Spool;
 use crate::cli;
 use crate::error::{Result, Trouble};
@@ -12,6 +13,10 @@ use crate::frontend::beside::Beside;
 use crate::frontend::state;
 use crate::session::shelf::Shelf;
 use crate::workshop::rules;
+use crate::workshop::wire::Batch;
+
+/// How long the board may take to tell what it has.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Takes the seat: who sits beside the session from now on.
 ///
@@ -32,7 +37,8 @@ pub fn enter(args: &cli::Join, shelf: &Rc<dyn Shelf>) -> Result<Box<dyn Beside>>
     })?;
     let (mut seat, dir, lock) = Seat::take(&state, &board, &code.to_string(), &name)?;
     let before = seat.learner.clone();
-    let (safe, away) = match seat.enter(&mut Client::new(&board)) {
+    let mut client = Client::new(&board);
+    let (safe, away) = match seat.enter(&mut client) {
         Entry::In(safe) => (Some(safe), false),
         Entry::No(429 | 500.., _, _) | Entry::Gone(_) if !before.is_empty() => (None, true),
         Entry::No(_, refusal, _) => return Err(Trouble::usage(refusal.error).hint(refusal.hint)),
@@ -54,14 +60,14 @@ pub fn enter(args: &cli::Join, shelf: &Rc<dyn Shelf>) -> Result<Box<dyn Beside>>
         }
         seat.write(&dir).map_err(cannot)?;
     }
-    let spool = Spool::open(&Seat::spool(&dir), &seat.heading())?;
+    let mut spool = Spool::open(&Seat::spool(&dir), &seat.heading())?;
     let end = spool.end().seq;
     if let Some(safe) = safe.filter(|safe| *safe > end) {
-        return Err(Trouble::usage(format!(
-            "the board has {safe} events of {name}, and this machine has {end}"
-        ))
-        .because("the record here was lost, and what comes now would not fit to what is there")
-        .hint("join under another `--name`; what the board has, it keeps"));
+        restore(&mut spool, &seat, &mut client, safe).map_err(|why| {
+            Trouble::usage(format!("the board has {safe} events of {name}, and this machine has {end}"))
+                .because(why)
+                .hint("join once more, or under another `--name`; what the board has, it keeps")
+        })?;
     }
     let unknown = seat.course.iter().find(|lab| !shelf.ids().contains(lab));
     if let Some(lab) = unknown {
@@ -71,6 +77,25 @@ pub fn enter(args: &cli::Join, shelf: &Rc<dyn Shelf>) -> Result<Box<dyn Beside>>
         .hint("take the rlab of the room, or its labs with `--labs DIR`"));
     }
     Ok(Box::new(Room::new(seat, dir, spool, safe.unwrap_or(0), away, lock)))
+}
+
+/// Fetches what the board has and this machine has lost, so that the record is whole again and goes on from there.
+fn restore(spool: &mut Spool, seat: &Seat, client: &mut Client, safe: u64) -> Result<(), String> {
+    while spool.end().seq < safe {
+        let path = format!("/api/events?after={}", spool.end().seq);
+        let question = Question { method: "GET", path: &path, token: Some(&seat.token), body: b"" };
+        let answer = client.ask(&question, PATIENCE)?;
+        if answer.status != 200 {
+            return Err(refusal(&answer).error);
+        }
+        let batch: Batch =
+            serde_json::from_slice(&answer.body).map_err(|_| "its answer is not a board's".to_owned())?;
+        if batch.events.is_empty() {
+            return Err("it does not tell them".to_owned());
+        }
+        batch.events.iter().try_for_each(|event| spool.restore(event))?;
+    }
+    Ok(())
 }
 
 /// `HOST:PORT` of what was typed: the port may be left out, and the address of the page is fine.

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use crate::error::{Result, Trouble};
 use crate::workshop::chain::{self, End};
 use crate::workshop::evidence::{Evidence, LARGEST};
-use crate::workshop::wire::{Heading, What};
+use crate::workshop::wire::{Event, Heading, What};
 
 /// Lines that the word `sent` shows.
 const SHOWN: usize = 12;
@@ -86,12 +86,32 @@ impl Spool {
         let Ok(end) = self.end.then(&event) else { return Ok(()) };
         let line = chain::line(&event);
         self.add(&line)?;
+        self.ends_with(end, line);
+        Ok(())
+    }
+
+    /// Adds an event that the board has, and that was lost here.
+    ///
+    /// # Errors
+    /// It does not go on from the last one here, or cannot be written.
+    pub fn restore(&mut self, event: &Event) -> Result<(), String> {
+        event.check()?;
+        let end = self.end.then(event).map_err(|_| "it does not go on from what is here".to_owned())?;
+        let line = chain::line(event);
+        if self.length + line.len() as u64 >= LARGEST {
+            return Err(format!("it is longer than {LARGEST} bytes"));
+        }
+        self.add(&line).map_err(|error| error.to_string())?;
+        self.ends_with(end, line);
+        Ok(())
+    }
+
+    fn ends_with(&mut self, end: End, line: String) {
         self.end = end;
-        self.latest.push_back((event.seq, line));
+        self.latest.push_back((end.seq, line));
         if self.latest.len() > SHOWN {
             self.latest.pop_front();
         }
-        Ok(())
     }
 
     /// One write a line, so that a kill leaves all of it or an end that is seen to be missing.
