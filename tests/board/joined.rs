@@ -6,9 +6,9 @@ use std::process::{Child, Command, Stdio};
 
 use serde_json::{Value, json};
 
-use crate::chrome::Browser;
+use crate::browser::{open, shows, start};
 use crate::client::{Board, db};
-use crate::support::{can_run_labs, feed, has, rlab, run, status, stderr, stdout, wait_for};
+use crate::support::{can_run_labs, feed, rlab, run, status, stderr, stdout};
 
 fn join(home: &Path, board: &Board, name: &str) -> Command {
     std::fs::create_dir_all(home).unwrap();
@@ -63,9 +63,20 @@ fn the_log_of_a_room_becomes_the_report_that_the_records_of_its_learners_make() 
 
 #[test]
 fn forty_real_learners_are_on_the_page_and_come_back_by_themselves() {
-    if !can_run_labs() || !has("chromium") {
+    forty("chromium");
+}
+
+#[test]
+fn forty_real_learners_are_on_the_page_of_firefox_too() {
+    forty("firefox-esr");
+}
+
+fn forty(program: &str) {
+    if !can_run_labs() {
         return;
     }
+    let Some(mut browser) = start(program) else { return };
+    let browser = browser.as_mut();
     let home = tempfile::tempdir().unwrap();
     let board = Board::start(&db(&home), &["--course", "chroot"]);
     let homes: Vec<PathBuf> = (0..40).map(|at| home.path().join(format!("home{at}"))).collect();
@@ -80,18 +91,13 @@ fn forty_real_learners_are_on_the_page_and_come_back_by_themselves() {
     let types = |learner: &mut Child, lines: &str| {
         learner.stdin.as_mut().unwrap().write_all(lines.as_bytes()).unwrap();
     };
-    let mut browser = Browser::start();
-    browser.look(1280, "light");
-    browser.open(&format!("http://{}/instructor#{}", board.address, board.token.as_deref().unwrap()));
-    let shows = |browser: &mut Browser, what: &str, expression: &str| {
-        wait_for(what, || browser.eval(expression) == json!(true));
-    };
+    open(browser, &board);
     for (at, learner) in learners.iter_mut().enumerate() {
         types(learner, if at % 2 == 0 { "start chroot\n1\n" } else { "start chroot\n2\n" });
     }
-    shows(&mut browser, "forty rows", "document.querySelectorAll('#rows tr td.here').length === 40");
+    shows(browser, "forty rows", "document.querySelectorAll('#rows tr td.here').length === 40");
     shows(
-        &mut browser,
+        browser,
         "twenty of each answer",
         "document.getElementById('answers').textContent.split(': 20').length === 3",
     );
@@ -103,8 +109,8 @@ fn forty_real_learners_are_on_the_page_and_come_back_by_themselves() {
             "(text => text.startsWith({name:?}) && text.includes({why:?}))(document.querySelector('#rows tr:nth-child({at})').textContent)"
         )
     };
-    shows(&mut browser, "the hand first", &top(1, "Learner 23", "asks"));
-    shows(&mut browser, "then the one without hints", &top(2, "Learner 11", "has seen every hint"));
+    shows(browser, "the hand first", &top(1, "Learner 23", "asks"));
+    shows(browser, "then the one without hints", &top(2, "Learner 11", "has seen every hint"));
 
     // The board is killed; they work on; it comes back.
     let address = board.address.to_string();
@@ -114,9 +120,9 @@ fn forty_real_learners_are_on_the_page_and_come_back_by_themselves() {
     }
     types(&mut learners[23], "unask\n");
     let board = Board::start_at(&db(&home), &address, &[]);
-    shows(&mut browser, "no hand up", "!document.getElementById('rows').textContent.includes('asks')");
+    shows(browser, "no hand up", "!document.getElementById('rows').textContent.includes('asks')");
     shows(
-        &mut browser,
+        browser,
         "all of them back",
         "document.getElementById('counts').textContent.includes('40 connected')",
     );
@@ -126,7 +132,7 @@ fn forty_real_learners_are_on_the_page_and_come_back_by_themselves() {
     for mut learner in learners {
         assert!(learner.wait().unwrap().success());
     }
-    shows(&mut browser, "all of them gone", "document.querySelectorAll('#rows tr.away').length === 40");
+    shows(browser, "all of them gone", "document.querySelectorAll('#rows tr.away').length === 40");
     board.end();
     // What each has kept is what the board has, event by event.
     let mut kept: Vec<String> = Vec::new();

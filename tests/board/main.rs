@@ -9,10 +9,15 @@ mod browser;
 #[path = "../browser/chrome.rs"]
 mod chrome;
 mod client;
+#[path = "../browser/firefox.rs"]
+mod firefox;
 mod hostile;
 mod instructor;
 mod joined;
 mod killed;
+#[allow(dead_code, reason = "the tests of the book use more of it")]
+#[path = "../browser/page.rs"]
+mod page;
 mod rooms;
 #[path = "../support/mod.rs"]
 mod support;

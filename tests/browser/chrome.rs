@@ -3,9 +3,11 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::MutexGuard;
 
 use serde_json::{Value, json};
+
+use super::page::{Page, alone, base64};
 
 /// A browser with one page.
 pub(crate) struct Browser {
@@ -21,12 +23,9 @@ pub(crate) struct Browser {
     _alone: MutexGuard<'static, ()>,
 }
 
-/// One browser at a time: each takes all of a small machine, and a page that is waited for should not wait for others.
-static ALONE: Mutex<()> = Mutex::new(());
-
 impl Browser {
     pub(crate) fn start() -> Self {
-        let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+        let alone = alone();
         let home = tempfile::tempdir().unwrap();
         // The pipe of the protocol is descriptors 3 and 4; a shell can give it these without `unsafe`.
         let mut child = Command::new("sh")
@@ -70,26 +69,10 @@ impl Browser {
         browser
     }
 
-    /// A window of this many pixels, on a reader's machine that is light or dark.
-    pub(crate) fn look(&mut self, width: u32, theme: &str) {
-        let size = json!({"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": false});
-        self.call("Emulation.setDeviceMetricsOverride", size);
-        let media = json!({"features": [{"name": "prefers-color-scheme", "value": theme}]});
-        self.call("Emulation.setEmulatedMedia", media);
-    }
-
     /// As a printer sees it, or as a screen does.
     pub(crate) fn print_media(&mut self, print: bool) {
         let media = if print { "print" } else { "screen" };
         self.call("Emulation.setEmulatedMedia", json!({"media": media}));
-    }
-
-    /// Loads a page and waits until all of it is there.
-    pub(crate) fn open(&mut self, address: &str) {
-        self.call("Page.navigate", json!({"url": "about:blank"}));
-        self.wait_for("about:blank");
-        self.call("Page.navigate", json!({"url": address}));
-        self.wait_for(address.split('#').next().unwrap());
     }
 
     fn wait_for(&mut self, address: &str) {
@@ -98,68 +81,6 @@ impl Browser {
                 format!("document.readyState === 'complete' && location.href.startsWith({})", json!(address));
             self.eval(&there) == json!(true)
         });
-    }
-
-    /// The value of an expression on the page; a promise is waited for.
-    pub(crate) fn eval(&mut self, expression: &str) -> Value {
-        let asked = json!({
-            "expression": expression, "returnByValue": true, "awaitPromise": true, "userGesture": true,
-        });
-        let answer = self.call("Runtime.evaluate", asked);
-        assert!(answer.get("exceptionDetails").is_none(), "{expression}: {answer}");
-        answer["result"]["value"].clone()
-    }
-
-    /// Clicks in the middle of what a selector finds first, as a mouse does.
-    pub(crate) fn click(&mut self, selector: &str) {
-        let place = self.eval(&format!(
-            "(() => {{ const found = document.querySelector({}); found.scrollIntoView({{block: 'center'}}); \
-             const box = found.getBoundingClientRect(); return [box.x + box.width / 2, box.y + box.height / 2]; }})()",
-            json!(selector)
-        ));
-        for kind in ["mousePressed", "mouseReleased"] {
-            let event =
-                json!({"type": kind, "x": place[0], "y": place[1], "button": "left", "clickCount": 1});
-            self.call("Input.dispatchMouseEvent", event);
-        }
-    }
-
-    /// Presses a key where the keyboard is.
-    pub(crate) fn press(&mut self, key: &str) {
-        let (code, number, text) = match key {
-            "Enter" => ("Enter", 13, "\r"),
-            " " => ("Space", 32, " "),
-            "ArrowDown" => ("ArrowDown", 40, ""),
-            // A character types itself.
-            one if one.chars().count() == 1 => ("", 0, one),
-            other => (other, 9, ""),
-        };
-        for kind in ["keyDown", "keyUp"] {
-            let mut event = json!({"type": kind, "key": key, "code": code, "windowsVirtualKeyCode": number});
-            if kind == "keyDown" && !text.is_empty() {
-                event["text"] = json!(text);
-            }
-            self.call("Input.dispatchKeyEvent", event);
-        }
-    }
-
-    /// Goes on with Tab until something that the selector finds has the keyboard.
-    pub(crate) fn tab_to(&mut self, selector: &str) {
-        let there = format!("document.activeElement.matches({})", json!(selector));
-        for _ in 0..400 {
-            if self.eval(&there) == json!(true) {
-                return;
-            }
-            self.press("Tab");
-        }
-        panic!("Tab does not lead to `{selector}`");
-    }
-
-    /// What went wrong on the pages since the last time.
-    pub(crate) fn complaints(&mut self) -> Vec<String> {
-        // Whatever was said before this answer has come before it.
-        self.eval("0");
-        std::mem::take(&mut self.complaints)
     }
 
     fn call(&mut self, method: &str, params: Value) -> Value {
@@ -198,6 +119,74 @@ impl Browser {
         if bad {
             self.complaints.push(params.to_string());
         }
+    }
+}
+
+impl Page for Browser {
+    fn look(&mut self, width: u32, theme: &str) {
+        let size = json!({"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": false});
+        self.call("Emulation.setDeviceMetricsOverride", size);
+        let media = json!({"features": [{"name": "prefers-color-scheme", "value": theme}]});
+        self.call("Emulation.setEmulatedMedia", media);
+    }
+
+    fn open(&mut self, address: &str) {
+        self.call("Page.navigate", json!({"url": "about:blank"}));
+        self.wait_for("about:blank");
+        self.call("Page.navigate", json!({"url": address}));
+        self.wait_for(address.split('#').next().unwrap());
+    }
+
+    fn eval(&mut self, expression: &str) -> Value {
+        let asked = json!({
+            "expression": expression, "returnByValue": true, "awaitPromise": true, "userGesture": true,
+        });
+        let answer = self.call("Runtime.evaluate", asked);
+        assert!(answer.get("exceptionDetails").is_none(), "{expression}: {answer}");
+        answer["result"]["value"].clone()
+    }
+
+    fn run(&mut self, script: &str) {
+        self.eval(&format!("{script}\n;0"));
+    }
+
+    fn click_at(&mut self, x: f64, y: f64) {
+        for kind in ["mousePressed", "mouseReleased"] {
+            let event = json!({"type": kind, "x": x, "y": y, "button": "left", "clickCount": 1});
+            self.call("Input.dispatchMouseEvent", event);
+        }
+    }
+
+    fn press(&mut self, key: &str) {
+        let (key, shift) = key.strip_prefix("Shift+").map_or((key, 0), |key| (key, 8));
+        let (code, number, text) = match key {
+            "Enter" => ("Enter", 13, "\r"),
+            " " => ("Space", 32, " "),
+            "ArrowDown" => ("ArrowDown", 40, ""),
+            // A character types itself.
+            one if one.chars().count() == 1 => ("", 0, one),
+            other => (other, 9, ""),
+        };
+        for kind in ["keyDown", "keyUp"] {
+            let mut event = json!({
+                "type": kind, "key": key, "code": code, "windowsVirtualKeyCode": number, "modifiers": shift,
+            });
+            if kind == "keyDown" && !text.is_empty() {
+                event["text"] = json!(text);
+            }
+            self.call("Input.dispatchKeyEvent", event);
+        }
+    }
+
+    fn complaints(&mut self) -> Vec<String> {
+        // Whatever was said before this answer has come before it.
+        self.eval("0");
+        std::mem::take(&mut self.complaints)
+    }
+
+    fn picture(&mut self) -> Vec<u8> {
+        let taken = self.call("Page.captureScreenshot", json!({}));
+        base64(taken["data"].as_str().unwrap())
     }
 }
 
