@@ -9,7 +9,12 @@ mod support;
 mod at_once;
 mod attacks;
 mod board;
+#[cfg(feature = "workshop")]
+#[allow(dead_code, reason = "the tests of the board use more of it")]
+#[path = "../board/client.rs"]
+mod client;
 mod room;
+mod unit;
 mod v2;
 
 /// Whether a room can be opened here.
