@@ -15,7 +15,7 @@ use rlab::lab::composed::composed;
 use rlab::lab::course::Course;
 use rlab::recipe::compose::{Recipe, RootChange};
 use serde_json::Value;
-use support::peers::{Store, copy_program, find};
+use support::peers::{Daemon, Store, copy_program, find};
 use support::{has, is_root, outcomes, rlab, run, status, stderr, stdout};
 
 /// What is exported: the fullest recipe of every lab, single steps, and the finished container.
@@ -54,10 +54,18 @@ enum By {
     Runc,
     Crun,
     Podman,
+    Docker,
 }
 
-const EVERYONE: [By; 6] =
-    [By::Shell(&["sh"]), By::Shell(&["dash"]), By::Shell(&["busybox", "sh"]), By::Runc, By::Crun, By::Podman];
+const EVERYONE: [By; 7] = [
+    By::Shell(&["sh"]),
+    By::Shell(&["dash"]),
+    By::Shell(&["busybox", "sh"]),
+    By::Runc,
+    By::Crun,
+    By::Podman,
+    By::Docker,
+];
 
 impl By {
     /// crun has no mount on the root itself, which is how a bundle without a root of its own is told; the export says so.
@@ -65,11 +73,15 @@ impl By {
         self != Self::Crun || recipe.root_change() != RootChange::None
     }
 
+    const fn is_engine(self) -> bool {
+        matches!(self, Self::Podman | Self::Docker)
+    }
+
     const fn word(self) -> &'static str {
         match self {
             Self::Shell(_) => "sh",
             Self::Runc | Self::Crun => "oci",
-            Self::Podman => "docker",
+            Self::Podman | Self::Docker => "docker",
         }
     }
 }
@@ -77,11 +89,12 @@ impl By {
 /// A place for what is exported.
 struct Ground {
     store: Store,
+    daemon: Daemon,
 }
 
 impl Ground {
     fn new() -> Self {
-        Self { store: Store::new() }
+        Self { store: Store::new(), daemon: Daemon::start() }
     }
 
     /// Exports what is to run this shell line, and gives the command that runs it.
@@ -124,6 +137,11 @@ impl Ground {
                 command.env("ENGINE", "podman");
                 command
             }
+            By::Docker => {
+                let mut command = Command::new(place.join("run.sh"));
+                self.daemon.lend(&mut command);
+                command
+            }
         };
         self.store.lend(&mut command);
         command
@@ -131,7 +149,8 @@ impl Ground {
 }
 
 fn can() -> bool {
-    is_root() && ["busybox", "dash", "runc", "crun", "podman", "unshare"].into_iter().all(has)
+    is_root()
+        && ["busybox", "dash", "runc", "crun", "podman", "docker", "dockerd", "unshare"].into_iter().all(has)
 }
 
 /// What /proc inside lists.
@@ -206,7 +225,7 @@ fn all_four_ways_show_the_same() {
                 assert_eq!(seen.processes, if own.first { Processes::Own } else { Processes::Host });
                 seen.processes = Processes::None;
             }
-            if by == By::Podman {
+            if by.is_engine() {
                 if recipe.root_change() == RootChange::None {
                     assert!(note(what, by).contains("always changes the root"), "{what}");
                     seen.root.clone_from(&own.root);
@@ -250,7 +269,7 @@ fn what_no_lab_has_is_the_same_in_all_four_ways() {
         let output = ground.export_with("full", &ODD, by, ASKED).output().unwrap();
         let mut said = stdout(&output);
         let mut own = own.to_owned();
-        if by == By::Podman {
+        if by.is_engine() {
             // It gives up more.
             let kept = |text: &str| {
                 text.lines()

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// Podman with a store of its own: nothing of the machine's is used, and nothing is left behind. Podman never removes the
@@ -56,43 +56,111 @@ impl Store {
             .env("TMPDIR", self.directory.path())
             .env("PATH", format!("{}:{}", self.path("bin").display(), std::env::var("PATH").unwrap()));
     }
-
-    /// What is left of its groups: whatever is in them is the store's own.
-    fn groups(&self) -> Vec<PathBuf> {
-        let tops = fs::read_dir("/sys/fs/cgroup").into_iter().flatten().flatten().map(|top| top.path());
-        let tops = tops.chain([PathBuf::from("/sys/fs/cgroup")]).map(|top| top.join(&self.group));
-        let mut found: Vec<PathBuf> = tops.filter(|group| group.is_dir()).collect();
-        let mut next = 0;
-        while let Some(group) = found.get(next) {
-            let below = fs::read_dir(group).into_iter().flatten().flatten().map(|entry| entry.path());
-            let below: Vec<PathBuf> = below.filter(|path| path.is_dir()).collect();
-            found.extend(below);
-            next += 1;
-        }
-        found.reverse();
-        found
-    }
 }
 
 impl Drop for Store {
     fn drop(&mut self) {
-        for _ in 0..500 {
-            let groups = self.groups();
-            for group in &groups {
-                for pid in fs::read_to_string(group.join("cgroup.procs")).unwrap_or_default().lines() {
-                    let _ = nix::sys::signal::kill(
-                        nix::unistd::Pid::from_raw(pid.parse().unwrap()),
-                        nix::sys::signal::Signal::SIGKILL,
-                    );
-                }
-                let _ = fs::remove_dir(group);
+        take_away(&self.group);
+    }
+}
+
+/// The groups of this name, in every hierarchy, with those below, the deepest first.
+fn groups(name: &str) -> Vec<PathBuf> {
+    let tops = fs::read_dir("/sys/fs/cgroup").into_iter().flatten().flatten().map(|top| top.path());
+    let tops = tops.chain([PathBuf::from("/sys/fs/cgroup")]).map(|top| top.join(name));
+    let mut found: Vec<PathBuf> = tops.filter(|group| group.is_dir()).collect();
+    let mut next = 0;
+    while let Some(group) = found.get(next) {
+        let below = fs::read_dir(group).into_iter().flatten().flatten().map(|entry| entry.path());
+        let below: Vec<PathBuf> = below.filter(|path| path.is_dir()).collect();
+        found.extend(below);
+        next += 1;
+    }
+    found.reverse();
+    found
+}
+
+/// Ends whatever is in the groups of a test's own name, and removes them.
+fn take_away(name: &str) {
+    for _ in 0..500 {
+        let groups = groups(name);
+        for group in &groups {
+            for pid in fs::read_to_string(group.join("cgroup.procs")).unwrap_or_default().lines() {
+                let _ = nix::sys::signal::kill(
+                    nix::unistd::Pid::from_raw(pid.parse().unwrap()),
+                    nix::sys::signal::Signal::SIGKILL,
+                );
             }
-            if groups.is_empty() {
-                return;
-            }
-            std::thread::sleep(Duration::from_millis(20));
+            let _ = fs::remove_dir(group);
         }
-        assert!(std::thread::panicking(), "left of podman: {:?}", self.groups());
+        if groups.is_empty() {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert!(std::thread::panicking(), "left of an engine: {:?}", groups(name));
+}
+
+/// A Docker daemon of the test's own. Its mounts and its network are its own, and so is what it writes to `/etc`, `/run` and
+/// `/opt`; its processes and its containers are in groups that go with it.
+pub(crate) struct Daemon {
+    directory: tempfile::TempDir,
+    group: String,
+    child: Child,
+}
+
+impl Daemon {
+    pub(crate) fn start() -> Self {
+        const SCRIPT: &str = "
+            for place in /run /opt; do [ ! -d $place ] || mount -t tmpfs tmpfs $place; done
+            mkdir /run/etc && cp -a /etc/. /run/etc && mount --bind /run/etc /etc
+            for top in /sys/fs/cgroup/memory /sys/fs/cgroup; do
+                [ -e $top/cgroup.procs ] || continue
+                mkdir -p \"$top/$2/daemon\" && echo $$ >\"$top/$2/daemon/cgroup.procs\"
+                break
+            done
+            exec dockerd --host unix:///run/docker.sock --data-root \"$1/data\" --exec-root /run/docker \
+                --pidfile /run/docker.pid --storage-driver vfs --bridge none --iptables=false \
+                --exec-opt native.cgroupdriver=cgroupfs --cgroup-parent \"/$2\"";
+        let directory = tempfile::tempdir().unwrap();
+        let group = format!("rlab-test.{}.{}", std::process::id(), directory.path().display())
+            .replace(['/', ' '], "-");
+        let log = fs::File::create(directory.path().join("log")).unwrap();
+        let mut command = Command::new("unshare");
+        command.args(["--mount", "--net", "sh", "-c", SCRIPT, "sh"]).arg(directory.path()).arg(&group);
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
+        let daemon = Self { child: command.spawn().unwrap(), directory, group };
+        let answers = || {
+            let mut command = Command::new("docker");
+            daemon.lend(&mut command);
+            command.arg("version").output().unwrap().status.success()
+        };
+        super::wait_for("a Docker daemon", answers);
+        daemon
+    }
+
+    /// Has a command, and what it starts, speak to this daemon.
+    pub(crate) fn lend(&self, command: &mut Command) {
+        // The shell has become `unshare`, and that the daemon.
+        let host = format!("unix:///proc/{}/root/run/docker.sock", self.child.id());
+        command.env("DOCKER_HOST", host).env("DOCKER_CONFIG", self.directory.path());
+    }
+
+    /// Asks it something.
+    pub(crate) fn docker(&self, words: &[&str]) -> String {
+        let mut command = Command::new("docker");
+        self.lend(&mut command);
+        let output = command.args(words).output().unwrap();
+        assert!(output.status.success(), "{words:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        take_away(&self.group);
     }
 }
 
