@@ -6,7 +6,7 @@ use std::process::Command;
 use crate::cli::{Format, Inspect};
 use crate::error::{Exit, Result, Trouble};
 use crate::frontend::terminal::Terminal;
-use crate::recipe::process::Process;
+use crate::recipe::process::{Process, Reader};
 use crate::render::inspect::Inspected;
 use crate::sandbox::inspect::inspect;
 use crate::sandbox::rootfs::find_program;
@@ -37,7 +37,8 @@ pub fn run(args: &Inspect, terminal: &mut Terminal) -> Result<Exit> {
 
 /// What may not be read, and why.
 fn refused(process: &Process) -> Trouble {
-    let trouble = Trouble::cannot(format!("not all of process {} may be read by you", process.pid));
+    let (what, hint) = why(process);
+    let trouble = Trouble::cannot(what);
     let mut reasons: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for unread in &process.unread {
         reasons.entry(&unread.errno).or_default().push(&unread.what);
@@ -45,7 +46,34 @@ fn refused(process: &Process) -> Trouble {
     let cause =
         |(errno, what): (&str, Vec<&str>)| format!("{errno} in /proc/{}: {}", process.pid, what.join(" "));
     let trouble = reasons.into_iter().map(cause).fold(trouble, Trouble::because);
-    trouble.hint("what is told is true; look as root for the rest")
+    trouble.hint(hint)
+}
+
+/// What is missing, and the mend, which depends on who looks.
+fn why(process: &Process) -> (String, String) {
+    let pid = process.pid;
+    if process.has_ended() {
+        let gone = format!("process {pid} has ended, and not all of what it had is left");
+        let hint = match process.goes_on {
+            Some(thread) => format!("a thread of it goes on: `rlab inspect {thread}`"),
+            None => format!(
+                "look at one that runs; the entry goes when its parent, PID {}, waits for it",
+                process.parent
+            ),
+        };
+        return (gone, hint);
+    }
+    let hint = match process.reader {
+        Reader { root: false, .. } => "look as root for the rest",
+        Reader { traces: false, .. } => {
+            "you are root without `CAP_SYS_PTRACE`: look from where nothing is given up, outside of this container"
+        }
+        _ => {
+            "not even root may here: a security module keeps it, or it belongs to a user namespace above yours; \
+             look from outside of this container"
+        }
+    };
+    (format!("not all of process {pid} may be read by you"), format!("what is told is true; {hint}"))
 }
 
 /// The number of the process that is meant.

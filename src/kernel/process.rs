@@ -23,6 +23,11 @@ pub fn exists(pid: i32) -> bool {
     Path::new(&format!("/proc/{pid}")).is_dir()
 }
 
+/// The threads of a process; empty where there is none.
+pub fn threads(pid: i32) -> Vec<i32> {
+    proc::listed(Path::new(&format!("/proc/{pid}/task"))).unwrap_or_default()
+}
+
 /// The inode number of a namespace, with the reason where it may not be seen.
 ///
 /// # Errors

@@ -26,6 +26,10 @@ pub fn closest(process: &Process) -> Closest {
         found.note("a thread of the kernel has no program, so there is no recipe for it");
         return found;
     }
+    if process.has_ended() {
+        found.note("it has ended, so there is no recipe for it");
+        return found;
+    }
     found.root(process);
     found.namespaces(process);
     found.mounts(process);

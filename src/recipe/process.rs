@@ -28,6 +28,12 @@ pub struct Process {
     pub command: String,
     /// State letter of `/proc/PID/stat`.
     pub state: char,
+    /// The process that it is a thread of, where it is not the first.
+    pub thread_of: Option<i32>,
+    /// PID of its parent.
+    pub parent: i32,
+    /// Where its first thread has ended: another one that goes on.
+    pub goes_on: Option<i32>,
     /// Whether it is a thread of the kernel, which has no program.
     pub kernel_thread: bool,
     /// Effective user and group id, as rlab's own user namespace has them.
@@ -64,6 +70,17 @@ pub struct Process {
     pub own_host_name: String,
     /// What could not be read.
     pub unread: Vec<Unread>,
+    /// What rlab itself may do about that.
+    pub reader: Reader,
+}
+
+/// Who looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Reader {
+    /// Whether it is root.
+    pub root: bool,
+    /// Whether it has `CAP_SYS_PTRACE`.
+    pub traces: bool,
 }
 
 /// A part that could not be read.
@@ -174,6 +191,11 @@ pub struct MapRow {
 }
 
 impl Process {
+    /// Whether it has ended, and only its entry in the list is left (or another thread of it goes on).
+    pub const fn has_ended(&self) -> bool {
+        matches!(self.state, 'Z' | 'X')
+    }
+
     /// Whether it has a namespace of this kind of its own.
     pub fn own(&self, kind: &str) -> bool {
         self.namespaces.get(kind).is_some_and(|pair| pair.own())

@@ -31,6 +31,10 @@ pub struct Inspected {
     pub command: String,
     /// State letter.
     pub state: char,
+    /// The process that it is a thread of, where it is not the first one.
+    pub thread_of: Option<i32>,
+    /// PID of its parent.
+    pub parent: i32,
     /// Whether it is a thread of the kernel.
     pub kernel_thread: bool,
     /// Effective user id, as rlab's user namespace has it.
@@ -67,6 +71,11 @@ pub struct Inspected {
     pub notes: Vec<String>,
     /// What could not be read.
     pub unread: Vec<Unread>,
+    #[serde(skip)]
+    goes_on: Option<i32>,
+    /// What is said of a part that could not be read.
+    #[serde(skip)]
+    missing: &'static str,
     /// The capabilities that rlab itself could hand on.
     #[serde(skip)]
     yours: u64,
@@ -102,6 +111,8 @@ impl Inspected {
             nspid: process.nspid.clone(),
             command: process.command.clone(),
             state: process.state,
+            thread_of: process.thread_of,
+            parent: process.parent,
             kernel_thread: process.kernel_thread,
             uid: process.ids.0,
             gid: process.ids.1,
@@ -130,6 +141,8 @@ impl Inspected {
             recipe: closest.recipe.lines(),
             notes: closest.notes,
             unread: process.unread.clone(),
+            goes_on: process.goes_on,
+            missing: if process.has_ended() { "went with its end" } else { "may not be read" },
             yours: process.own_bounding,
             bounding: sets.bounding,
             effective: sets.effective,
@@ -181,16 +194,22 @@ impl Inspected {
         text.push(head);
         if self.kernel_thread {
             text.push(Line::indented(3, 3).with(Role::Dim, "a thread of the kernel: it runs no program"));
-        } else if self.state == 'Z' {
-            text.push(
-                Line::indented(3, 3).with(Role::Dim, "it has ended; its parent has not waited for it yet"),
-            );
+        } else if matches!(self.state, 'Z' | 'X') {
+            let told = match self.goes_on {
+                Some(thread) => format!("its first thread has ended, and others go on, such as {thread}"),
+                None => format!("it has ended; its parent, PID {}, has not waited for it yet", self.parent),
+            };
+            text.push(Line::indented(3, 3).with(Role::Dim, told));
+        }
+        if let Some(process) = self.thread_of {
+            let told = format!("a thread of process {process}, looked at by itself");
+            text.push(Line::indented(3, 3).with(Role::Dim, told));
         }
     }
 
     fn root(&self, text: &mut Text) {
         let (role, told) = match &self.root {
-            None => (Role::Bad, "may not be read".to_owned()),
+            None => (Role::Bad, self.missing.to_owned()),
             Some(root) => match root.kind {
                 RootKind::Host => (Role::Plain, "yours".to_owned()),
                 RootKind::Chroot => (Role::Good, format!("its own, a directory (chroot): {}", root.path)),
@@ -211,7 +230,7 @@ impl Inspected {
         let rows = [
             ("its own", Role::Good, kinds(true)),
             ("yours", Role::Plain, kinds(false)),
-            ("may not be read", Role::Bad, refused.join(" ")),
+            (self.missing, Role::Bad, refused.join(" ")),
         ];
         for (whose, role, kinds) in rows.into_iter().filter(|(_, _, kinds)| !kinds.is_empty()) {
             let mut line = fact(label, Role::Dim, format!("{whose}: "));
@@ -228,7 +247,7 @@ impl Inspected {
 
     fn groups(&self, text: &mut Text) {
         if self.refused("cgroup") {
-            text.push(fact("cgroups", Role::Bad, "may not be read"));
+            text.push(fact("cgroups", Role::Bad, self.missing));
             return;
         }
         if self.cgroups.is_empty() {
@@ -257,7 +276,11 @@ impl Inspected {
         };
         let told = match (self.effective, self.yours & !self.effective) {
             (0, _) => "none in effect".to_owned(),
-            (all, 0) if inside.is_empty() => format!("{} in effect, all that you can have", all.count_ones()),
+            (all, 0) if inside.is_empty() => {
+                let more = all & !self.yours;
+                let more = if more == 0 { String::new() } else { format!(" and {}", short(more)) };
+                format!("{} in effect, all that you can have{more}", all.count_ones())
+            }
             (all, 0) => format!("{} in effect{inside}", all.count_ones()),
             (some, lacks) if lacks.count_ones() < some.count_ones() => {
                 format!("{} in effect, not {}{inside}", some.count_ones(), short(lacks))
@@ -307,7 +330,7 @@ impl Inspected {
 
     fn mounts(&self, text: &mut Text) {
         if self.refused("mountinfo") {
-            text.push(fact("mounts", Role::Bad, "may not be read"));
+            text.push(fact("mounts", Role::Bad, self.missing));
             return;
         }
         let own: Vec<&Mounted> = self.mounts.iter().filter(|mount| mount.own).collect();
@@ -353,7 +376,8 @@ impl Inspected {
                 "no ingredient: an ordinary process, like those that you start"
             }
             (true, true) => "no line of a recipe comes close",
-            (true, false) => "as far as it may be read, no ingredient",
+            (true, false) if self.notes.is_empty() => "as far as it may be read, no ingredient",
+            (true, false) => "no line of a recipe comes close",
             (false, true) => "the recipe that comes closest",
             (false, false) => "the recipe that comes closest, as far as it may be read",
         };

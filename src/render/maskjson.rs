@@ -39,7 +39,7 @@ fn walk(key: &str, value: &Value, owner: i32, mask: &Masker) -> Value {
 
 fn number(key: &str, value: &Value, owner: i32, mask: &Masker) -> Value {
     match key {
-        "pid" | "members" => pid(value, mask),
+        "pid" | "members" | "parent" | "thread_of" => pid(value, mask),
         "inside" | "host" => {
             value.as_u64().map_or(Value::Null, |id| Value::String(mask.namespace(owner, id)))
         }

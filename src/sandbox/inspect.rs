@@ -14,9 +14,13 @@ use crate::recipe::ingredient::Resource;
 use crate::recipe::machine::CgroupVersion;
 use crate::recipe::outcome::{LimitSeen, NsPair};
 use crate::recipe::process::{
-    Capabilities, Group, KINDS, Mounted, Process, Root, RootKind, Seccomp, Unread, id_map,
+    Capabilities, Group, KINDS, Mounted, Process, Reader as Who, Root, RootKind, Seccomp, Unread, id_map,
 };
 use crate::sandbox::group::{limit_file, limit_number};
+use crate::sandbox::mark;
+
+/// The number of `CAP_SYS_PTRACE` (capabilities(7)).
+const SYS_PTRACE: u32 = 19;
 
 /// Reads all of it. What may not be read is told in the process's `unread`.
 ///
@@ -24,7 +28,8 @@ use crate::sandbox::group::{limit_file, limit_number};
 /// There is no such process (2), or it has ended meanwhile.
 pub fn inspect(pid: i32) -> Result<Process> {
     let Some(began) = proc::stat(pid).filter(|_| process::exists(pid)) else { return Err(nobody(pid)) };
-    let mut found = Process { pid, state: began.state, ..Process::default() };
+    let mut found = Process { pid, state: began.state, parent: began.parent, ..Process::default() };
+    found.reader = who_looks();
     let mut reader = Reader { pid, unread: Vec::new() };
     status(&mut found, &mut reader);
     found.command = proc::command_line(pid).unwrap_or_default();
@@ -66,9 +71,13 @@ pub fn inspect(pid: i32) -> Result<Process> {
         found.groups = groups(&text);
     }
     found.unread = reader.unread;
-    // Its number may be somebody else's by now.
+    if found.has_ended() {
+        found.goes_on =
+            process::threads(pid).into_iter().find(|thread| *thread != pid && mark::lives(*thread));
+    }
+    // Its number may be somebody else's by now, or its end came while it was looked at.
     match proc::stat(pid) {
-        Some(now) if now.start == began.start => Ok(found),
+        Some(now) if now.start == began.start && (found.has_ended() || mark::lives(pid)) => Ok(found),
         _ => Err(Trouble::usage(format!("process {pid} has ended while it was looked at"))
             .hint("look at one that stays")),
     }
@@ -83,6 +92,11 @@ fn nobody(pid: i32) -> Trouble {
     trouble.hint(
         "it has ended, or the number is one from inside a container: `ps -A` lists those of this machine",
     )
+}
+
+fn who_looks() -> Who {
+    let traces = own::capabilities() & (1 << SYS_PTRACE) != 0;
+    Who { root: nix::unistd::geteuid().is_root(), traces }
 }
 
 /// Keeps what could not be read.
@@ -121,6 +135,7 @@ fn status(found: &mut Process, reader: &mut Reader) {
         |name: &str| field(name).split_whitespace().nth(1).and_then(|id| id.parse().ok()).unwrap_or_default();
     found.nspid = field("NSpid").split_whitespace().filter_map(|pid| pid.parse().ok()).collect();
     found.ids = (effective("Uid"), effective("Gid"));
+    found.thread_of = field("Tgid").parse().ok().filter(|process| *process != found.pid);
     found.kernel_thread =
         field("Kthread") == "1" || (field("VmSize").is_empty() && !"ZX".contains(found.state));
     found.capabilities = Capabilities {
