@@ -10,7 +10,7 @@ use std::process::{Command, Stdio};
 use support::{LABS, can_run_labs, rlab, source, stdout};
 use toml::{Table, Value};
 
-/// A lab without its `chroot` does to this machine what it should do to a root of its own: `rm /etc/group`, for one.
+/// A lab without its `chroot` does to this machine what it should do to a root of its own.
 const READ_ONLY: &str = "mount --bind /etc /etc && mount -o remount,bind,ro /etc && exec \"$@\"";
 
 /// The same command, in a mount namespace where it cannot harm `/etc`.

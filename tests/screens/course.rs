@@ -182,11 +182,13 @@ const OTHER_LINES: [(&str, &[&[&str]]); 8] = [
         &[
             &[
                 "rootfs host",
+                "!mkdir -p ${ROOTFS:?}/lesson; echo uno >$ROOTFS/lesson/old",
                 "image pack",
+                "!gzip -dc $IMAGE/blobs/sha256/* | tar -t",
                 "!cd $IMAGE/blobs/sha256; for f in *; do echo \"$f  $f\"; done | sha256sum -c -",
             ],
             &[
-                "image config --entrypoint=/bin/env -e GREETING=hello -w /etc",
+                "image config --entrypoint=/bin/env -e GREETING=hello -w /lesson",
                 "!grep -l diff_ids $IMAGE/blobs/sha256/* | xargs cat",
             ],
             &[
@@ -195,8 +197,14 @@ const OTHER_LINES: [(&str, &[&[&str]]); 8] = [
                 "!cat $IMAGE/index.json",
                 "!grep -l image.layer $IMAGE/blobs/sha256/* | xargs cat",
             ],
-            &["image unpack", "pivot_root", "image run", "image run pwd", "image run stat -c %Y group"],
-            &["sh -c 'echo x > /etc/new; rm /etc/group'", "image pack", "image show layer 2"],
+            &[
+                "image unpack",
+                "pivot_root",
+                "image run",
+                "image run pwd",
+                "image run stat -c %Y ../lesson/old",
+            ],
+            &["sh -c 'echo x > /lesson/new; rm /lesson/old'", "image pack", "image show layer 2"],
             &[
                 "image config -e MORE=1",
                 "image manifest",
@@ -205,8 +213,8 @@ const OTHER_LINES: [(&str, &[&[&str]]); 8] = [
                 "drop rootfs",
                 "rootfs image",
                 "chroot",
-                "ls /etc",
-                "run stat -c %Y /etc/new",
+                "ls -1A /lesson",
+                "run stat -c %Y /lesson/new",
             ],
             &[
                 "image forge out/evil /tmp",
@@ -215,7 +223,7 @@ const OTHER_LINES: [(&str, &[&[&str]]); 8] = [
                 "image index",
                 "image unpack",
                 "!test -e $ROOTFS/../../evil || echo nothing there",
-                "ls -1 /etc",
+                "ls -1 /lesson",
             ],
         ],
     ),
