@@ -306,10 +306,12 @@ fn a_daemon_that_does_not_come_up_is_told_within_seconds_and_the_session_goes_on
             &["exit status 7", "no room on the disk"][..],
         ),
         ("kill -9 $$", &["signal 9", "said nothing"]),
-        ("exec /bin/sleep 1000", &["does not answer after 15 seconds", "said nothing"]),
+        // No program at all: the kernel refuses it.
+        ("", &["Docker's daemon cannot be started", "ENOEXEC"]),
+        ("exec /bin/sleep SECONDS", &["does not answer after 15 seconds", "said nothing"]),
         // It listens, and never says a word.
         (
-            "exec /usr/bin/socat UNIX-LISTEN:/run/docker.sock,fork EXEC:'/bin/sleep 1000'",
+            "exec /usr/bin/socat UNIX-LISTEN:/run/docker.sock,fork EXEC:'/bin/sleep SECONDS'",
             &["does not answer after 15 seconds"],
         ),
     ] {
@@ -320,8 +322,13 @@ fn a_daemon_that_does_not_come_up_is_told_within_seconds_and_the_session_goes_on
         let tools = home.path().join("tools");
         std::fs::create_dir(&tools).unwrap();
         // Another process writes it: a descriptor of ours may be open in a child of another test's, and then it is busy.
+        let seconds = seconds();
+        let text = match daemon {
+            "" => "no program\n".to_owned(),
+            daemon => format!("#!/bin/sh\n{}\n", daemon.replace("SECONDS", &seconds)),
+        };
         let made = Command::new("sh")
-            .args(["-c", "printf '#!/bin/sh\\n%s\\n' \"$0\" >$1 && chmod +x $1", daemon])
+            .args(["-c", "printf %s \"$0\" >$1 && chmod +x $1", &text])
             .arg(tools.join("dockerd"))
             .status();
         assert!(made.unwrap().success());
@@ -331,10 +338,13 @@ fn a_daemon_that_does_not_come_up_is_told_within_seconds_and_the_session_goes_on
         let output = leaving_nothing(
             command.args(["play", "--plain"]).env("PATH", path),
             home.path(),
-            "rootfs busybox\ndocker import - here\necho it goes on\n",
+            &format!(
+                "rootfs busybox\ndocker import - here\n\
+                 !ps -A -o args | grep '[s]leep {seconds}' || echo nobody is left\necho it goes on\n"
+            ),
         );
         let told = squeezed(&format!("{}{}", stdout(&output), stderr(&output)));
-        for word in words.iter().chain(&["hint: ", "RLAB_ENGINE=podman", "it goes on"]) {
+        for word in words.iter().chain(&["hint: ", "RLAB_ENGINE=podman", "nobody is left", "it goes on"]) {
             assert!(told.contains(word), "{daemon}: `{word}` is not told: {told}");
         }
         assert!(begin.elapsed() < Duration::from_secs(30), "{daemon}: {:?}", begin.elapsed());

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 
 use crate::playing::{below, layout, play};
-use crate::support::{has, is_root, stderr, stdout};
+use crate::support::{self, has, is_root, status, stderr, stdout};
 
 /// An entry of a hand-made archive: name, type, link, bytes.
 type Entry<'a> = (&'a str, u8, &'a str, &'a [u8]);
@@ -240,6 +240,57 @@ fn what_would_fill_the_disk_or_the_memory_is_refused_before() {
     // Many entries that are nothing.
     let many: Vec<u8> = header("d/", b'5', "", 0).repeat(100_001);
     refused(place, &Made::of(place, &[many]), &["more entries than rlab unpacks"]);
+}
+
+#[test]
+fn what_could_not_be_unpacked_again_is_not_packed_and_told_at_once() {
+    let Some(place) = ready() else { return };
+    let place = place.path();
+    let root = place.join("large");
+    std::fs::create_dir_all(root.join("var/lib")).unwrap();
+    let file = |name: &str, bytes: u64| {
+        std::fs::File::create(root.join(name)).unwrap().set_len(bytes).unwrap();
+    };
+    let pack = || {
+        let layout = place.join("layout");
+        let words = ["image", "pack", root.to_str().unwrap(), layout.to_str().unwrap()];
+        let begin = std::time::Instant::now();
+        let output = support::run(&words);
+        (output, begin.elapsed(), std::fs::read_dir(place).unwrap().count())
+    };
+    let refused = |why: &[&str]| {
+        let (output, took, names) = pack();
+        assert_eq!((status(&output), stdout(&output).as_str()), (2, ""), "{}", stderr(&output));
+        let said = stderr(&output).split_whitespace().collect::<Vec<_>>().join(" ");
+        for why in why.iter().chain(&["hint: nothing was written"]) {
+            assert!(said.contains(why), "`{why}` is not told: {said}");
+        }
+        // The directory alone: nothing beside it is left.
+        assert_eq!(names, 1);
+        // To read ten gibibytes of nothing takes half a minute.
+        assert!(took < std::time::Duration::from_secs(10), "{took:?}");
+    };
+    file("var/lib/disk.img", 10 << 30);
+    refused(&[
+        "`var/lib/disk.img` cannot be packed",
+        "10737418240 bytes",
+        "536870912",
+        "a sparse file: 0 bytes",
+    ]);
+    std::fs::remove_file(root.join("var/lib/disk.img")).unwrap();
+    // Three that could each be packed.
+    for name in ["one", "two", "var/three"] {
+        file(name, 400 << 20);
+    }
+    refused(&["too large for an image", "1073741824"]);
+    // Names of one file count once.
+    for name in ["two", "var/three"] {
+        std::fs::remove_file(root.join(name)).unwrap();
+        std::fs::hard_link(root.join("one"), root.join(name)).unwrap();
+    }
+    std::fs::File::options().write(true).open(root.join("one")).unwrap().set_len(1 << 20).unwrap();
+    let (output, ..) = pack();
+    assert_eq!(status(&output), 0, "{}", stderr(&output));
 }
 
 #[test]

@@ -186,6 +186,22 @@ fn a_user_namespace_in_another_one_is_told_as_the_kernel_maps_it_for_the_reader(
 }
 
 #[test]
+fn a_look_that_the_end_came_into_is_no_look() {
+    if !has("strace") {
+        return;
+    }
+    // Every file is opened slowly; the process ends meanwhile, and its entry stays.
+    let mut child = Command::new("sleep").arg("0.5").spawn().unwrap();
+    let slowly = ["-o", "/dev/null", "-e", "inject=openat,readlink,readlinkat:delay_enter=100000"];
+    let mut command = Command::new("strace");
+    command.args(slowly).args([env!("CARGO_BIN_EXE_rlab"), "inspect", &child.id().to_string()]);
+    let output = command.env("NO_COLOR", "1").output().unwrap();
+    child.wait().unwrap();
+    assert_eq!((status(&output), stdout(&output).as_str()), (2, ""), "{}", stderr(&output));
+    assert!(stderr(&output).contains("has ended while it was looked at"), "{}", stderr(&output));
+}
+
+#[test]
 fn a_process_that_ends_while_it_is_looked_at_is_told_whole_or_not_at_all() {
     let mut seen = BTreeSet::new();
     for round in 0..60 {

@@ -20,7 +20,7 @@ use crate::kernel::{cgroup, proc};
 use crate::recipe::compose::Recipe;
 use crate::recipe::line::Command;
 use crate::recipe::machine::Machine;
-use crate::recipe::outcome::End;
+use crate::recipe::outcome::{Call, End};
 use crate::recipe::plan::{Plan, RootPlace};
 use crate::sandbox::group::Group;
 use crate::sandbox::launch::{self, Base, Process};
@@ -115,11 +115,12 @@ impl Docker {
         };
         let mut launched = launch::launch(&plan, Base { machine, group: &Group::new(), ground })?;
         let mut calls = std::mem::take(&mut launched.calls);
-        let Some(mut daemon) = launched.process else { return Err(teach::told(cannot(), &calls)) };
+        let refused = |calls: &[Call]| teach::told(cannot(), calls).hint(OTHERWISE);
+        let Some(mut daemon) = launched.process else { return Err(refused(&calls)) };
         daemon.start(&mut calls)?;
         if daemon.refused().is_some() {
             daemon.wait()?;
-            return Err(teach::told(cannot(), &calls));
+            return Err(refused(&calls));
         }
         Ok(Self { client: tools.client, daemon, since: Instant::now(), has_come: false })
     }

@@ -6,6 +6,7 @@
 //! - [`apply`]: layers become a directory.
 
 pub mod apply;
+mod fits;
 pub mod layer;
 pub mod pack;
 pub mod store;

@@ -14,6 +14,7 @@ use flate2::{Compression, GzBuilder};
 use nix::sys::stat::FileStat;
 use tar::{Builder, EntryType, Header, HeaderMode};
 
+use super::fits::fits;
 use super::layer::{self, Room};
 use super::store::{Hashing, Layout, NewBlob};
 use crate::error::{Result, Trouble};
@@ -121,11 +122,12 @@ fn stands(
 /// Packs what is new in a directory since these layers; `None` where nothing is.
 ///
 /// # Errors
-/// A file that may not be read, a full disk.
+/// More than could be unpacked again, a file that may not be read, a full disk.
 pub fn pack(layout: &Layout, root: &Path, lower: &[Layer]) -> Result<Option<Packed>> {
-    let known = contents(layout, lower)?;
     let below = Below::open(root)
         .map_err(|errno| Trouble::sandbox(format!("cannot pack `{}`", root.display())).because(errno))?;
+    fits(&below, Room::default())?;
+    let known = contents(layout, lower)?;
     let mut packing = Packing {
         root: below,
         known: &known,
