@@ -115,3 +115,23 @@ fn a_root_whose_mount_points_are_links_leads_no_mount_outside() {
     }
     assert_eq!(std::fs::read_to_string("/proc/self/mountinfo").unwrap(), before);
 }
+
+#[test]
+fn a_root_in_memory_follows_no_link_of_what_is_bound_into_it() {
+    if !is_root() {
+        return;
+    }
+    // Not below the directory for temporary files: the root covers that one.
+    let bound = tempfile::tempdir_in("/var/tmp").unwrap();
+    std::fs::write(bound.path().join("outside"), "kept").unwrap();
+    std::os::unix::fs::symlink(bound.path().join("outside"), bound.path().join("link")).unwrap();
+    let home = tempfile::tempdir().unwrap();
+    let bind = format!("mount --bind {} /dev", bound.path().display());
+    let output = support::rlab(home.path())
+        .args(["exec", "--with", "rootfs", "--with", "unshare --pid --mount-proc", "--with", "pivot_root"])
+        .args(["--with", &bind, "--with", "mount --bind /dev/null /dev/link", "--", "true"])
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(125));
+    assert!(stderr(&output).contains("symbolic link"), "{}", stderr(&output));
+}

@@ -17,7 +17,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Something could not be removed (125).
 pub fn run(of: Option<&str>, terminal: &mut Terminal) -> Result<Exit> {
     let deadline = Instant::now() + PATIENCE;
-    while of.is_some_and(|name| !owner::is_dead(name)) && Instant::now() < deadline {
+    while of.is_some_and(|name| !owner::Census::near().is_dead(name)) && Instant::now() < deadline {
         std::thread::sleep(Duration::from_millis(1));
     }
     let Collected { processes, groups, directories, left } = collect(&machine::find(), Look::Everywhere);

@@ -252,8 +252,11 @@ pub fn collect() -> Vec<PathBuf> {
 
 fn collect_in(dir: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(dir).into_iter().flatten().flatten();
+    let census = owner::Census::default();
     let is_left = |name: &str| {
-        name.strip_prefix("progress.").and_then(|name| name.strip_prefix(NEW)).is_some_and(owner::is_dead)
+        name.strip_prefix("progress.")
+            .and_then(|name| name.strip_prefix(NEW))
+            .is_some_and(|name| census.is_dead(name))
     };
     entries
         .filter(|entry| is_left(&entry.file_name().to_string_lossy()))

@@ -5,7 +5,8 @@
 //! result that somebody asks for as (index, errno, value) over a close-on-exec pipe. Before the program starts it passes
 //! a gate: the parent can look at it while it stands there, and a gate whose other end is gone means that the parent is
 //! dead. Meanwhile the parent sleeps on another pipe: were it woken by every report, the two would spend their time
-//! taking turns (a launch with a hundred calls took twice as long). Where nobody wants to look, the gate stands open.
+//! taking turns (a launch with a hundred calls took twice as long). Where nobody wants to look there is no gate: the
+//! reports are kept and written at once, and that nobody can read them tells that the parent is dead.
 //!
 //! The child is a copy of a process that may have other threads, so only async-signal-safe things are allowed here
 //! (signal-safety(7)); that is why this is not ordinary Rust.
@@ -20,7 +21,6 @@
 
 use std::ffi::{CStr, c_char, c_long};
 use std::fs::File;
-use std::io::Write;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -30,9 +30,11 @@ use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal};
 use nix::unistd::Pid;
 
 mod child;
+mod reports;
 
 use super::call::{Arg, SLOTS, Syscall};
 pub use child::{Child, Report, Stand};
+use reports::Reports;
 
 /// How many arguments a system call can have.
 const ARGUMENTS: usize = 6;
@@ -87,8 +89,8 @@ pub struct Birth<'a> {
     pub way: Way,
     /// A v2 group's directory to be born in; only clone3 can.
     pub group: Option<BorrowedFd<'a>>,
-    /// Whether the gate stands open: the program starts as soon as it is prepared.
-    pub open_gate: bool,
+    /// Whether there is no gate: the program starts as soon as it is prepared.
+    pub straight: bool,
 }
 
 /// The arguments of clone3(2), `struct clone_args`.
@@ -116,16 +118,12 @@ struct CloneArgs {
 pub fn launch(program: &Program, birth: Birth<'_>) -> nix::Result<Child> {
     const CLONE_INTO_CGROUP: u64 = 0x2_0000_0000;
     let (reports, child_reports) = nix::unistd::pipe2(OFlag::O_CLOEXEC)?;
-    let (ready, child_ready) = nix::unistd::pipe2(OFlag::O_CLOEXEC)?;
-    let (child_gate, gate) = nix::unistd::pipe2(OFlag::O_CLOEXEC)?;
+    let pipe = || nix::unistd::pipe2(OFlag::O_CLOEXEC);
+    let (ready, gate) = if birth.straight { (None, None) } else { (Some(pipe()?), Some(pipe()?)) };
     // Only this end: the child waits while the pipe is full.
     fcntl(&reports, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
     let hand_over = program.before.iter().position(Syscall::hands_over);
-    let parting = hand_over.map(|_| nix::unistd::pipe2(OFlag::O_CLOEXEC)).transpose()?;
-    let mut gate = File::from(gate);
-    if birth.open_gate {
-        gate.write_all(b"g").map_err(|error| Errno::from_raw(error.raw_os_error().unwrap_or(libc::EIO)))?;
-    }
+    let parting = hand_over.map(|_| pipe()).transpose()?;
     let mut pidfd: i32 = -1;
     let mut args = CloneArgs {
         flags: birth.namespaces | libc::CLONE_PIDFD as u64,
@@ -139,9 +137,11 @@ pub fn launch(program: &Program, birth: Birth<'_>) -> nix::Result<Child> {
     }
     let own = ChildEnds {
         reports: child_reports.as_raw_fd(),
-        ready: child_ready.as_raw_fd(),
-        gate: child_gate.as_raw_fd(),
-        parent_gate: gate.as_raw_fd(),
+        gate: ready.as_ref().zip(gate.as_ref()).map(|((_, ready), (child_gate, gate))| Gate {
+            ready: ready.as_raw_fd(),
+            gate: child_gate.as_raw_fd(),
+            parent_gate: gate.as_raw_fd(),
+        }),
         parting: parting.as_ref().map_or([-1; 2], |(end, held)| [end.as_raw_fd(), held.as_raw_fd()]),
     };
     match born(&args, birth.way) {
@@ -152,8 +152,8 @@ pub fn launch(program: &Program, birth: Birth<'_>) -> nix::Result<Child> {
             pidfd: unsafe { OwnedFd::from_raw_fd(pidfd) },
             reports: File::from(reports),
             half: Vec::new(),
-            ready: Some(ready),
-            gate,
+            ready: ready.map(|(ready, _)| ready),
+            gate: gate.map(|(_, gate)| File::from(gate)),
             hand_over,
         }),
         _ => {
@@ -193,9 +193,9 @@ pub fn helper(program: &Program) -> nix::Result<Pid> {
         answer = born(&args, Way::Clone);
     }
     if answer == 0 {
-        let mut slots = [-1_i64; SLOTS];
+        let mut state = State { slots: [-1; SLOTS], reports: Reports::new(-1), parting: [-1; 2] };
         for (index, call) in program.before.iter().enumerate() {
-            carry_out(call, index, &mut slots, &ChildEnds::NONE);
+            carry_out(call, index, &mut state);
         }
         leave(REFUSED);
     }
@@ -242,44 +242,76 @@ pub fn signal_to(pidfd: BorrowedFd<'_>, signal: i32) -> nix::Result<()> {
 #[derive(Clone, Copy)]
 struct ChildEnds {
     reports: i32,
-    ready: i32,
-    gate: i32,
-    parent_gate: i32,
+    gate: Option<Gate>,
     /// A pipe that ends when the child has handed its work over and is gone: the end to read, the end that is held.
     parting: [i32; 2],
 }
 
-impl ChildEnds {
-    const NONE: Self = Self { reports: -1, ready: -1, gate: -1, parent_gate: -1, parting: [-1; 2] };
+/// The two pipes of the gate: the child says that it is there, and waits for a byte.
+#[derive(Clone, Copy)]
+struct Gate {
+    ready: i32,
+    gate: i32,
+    parent_gate: i32,
 }
 
 /// The child. Never returns; allocates nothing; makes raw system calls only.
 fn child(program: &Program, ends: ChildEnds) -> ! {
-    let mut slots = [-1_i64; SLOTS];
-    // Its own copy of the parent's end has to go, or the gate would never see end of file.
-    raw(libc::SYS_close, [ends.parent_gate as c_long, 0, 0, 0, 0, 0]);
+    let mut state = State { slots: [-1; SLOTS], reports: Reports::new(ends.reports), parting: ends.parting };
+    if let Some(gate) = ends.gate {
+        // Its own copy of the parent's end has to go, or the gate would never see end of file.
+        raw(libc::SYS_close, [gate.parent_gate as c_long, 0, 0, 0, 0, 0]);
+    }
+    state.reports.kept = ends.gate.is_none();
     for (index, call) in program.before.iter().enumerate() {
-        carry_out(call, index, &mut slots, &ends);
+        carry_out(call, index, &mut state);
     }
-    let mut byte = 0_u8;
-    raw(libc::SYS_write, [ends.ready as c_long, std::ptr::from_ref(&byte) as c_long, 1, 0, 0, 0]);
-    let got = raw(libc::SYS_read, [ends.gate as c_long, std::ptr::from_mut(&mut byte) as c_long, 1, 0, 0, 0]);
-    // A parent that died before PR_SET_PDEATHSIG sends nothing, but its end of the gate is closed.
-    let mut gate = libc::pollfd { fd: ends.gate, events: 0, revents: 0 };
-    let now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    let (fds, timeout) = (std::ptr::from_mut(&mut gate), std::ptr::from_ref(&now));
-    raw(libc::SYS_ppoll, [fds as c_long, 1, timeout as c_long, 0, 0, 0]);
-    if got != 1 || gate.revents & libc::POLLHUP != 0 {
-        leave(REFUSED);
+    match ends.gate {
+        Some(gate) => wait_at(gate),
+        None => {
+            state.reports.write();
+            // A parent that died before PR_SET_PDEATHSIG reads no more.
+            if has_ended(ends.reports) {
+                leave(REFUSED);
+            }
+        }
     }
+    state.reports.kept = false;
     for (index, call) in program.after.iter().enumerate() {
-        carry_out(call, program.before.len() + index, &mut slots, &ends);
+        carry_out(call, program.before.len() + index, &mut state);
     }
     leave(REFUSED)
 }
 
+/// Tells the parent that the child is prepared, and waits until it may go on.
+fn wait_at(Gate { ready, gate, .. }: Gate) {
+    let mut byte = 0_u8;
+    raw(libc::SYS_write, [ready as c_long, std::ptr::from_ref(&byte) as c_long, 1, 0, 0, 0]);
+    let got = raw(libc::SYS_read, [gate as c_long, std::ptr::from_mut(&mut byte) as c_long, 1, 0, 0, 0]);
+    // A parent that died before PR_SET_PDEATHSIG sends nothing, but its end of the gate is closed.
+    if got != 1 || has_ended(gate) {
+        leave(REFUSED);
+    }
+}
+
+/// Whether nobody has the other end of a pipe any more.
+fn has_ended(pipe: i32) -> bool {
+    let mut end = libc::pollfd { fd: pipe, events: 0, revents: 0 };
+    let now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    let (fds, timeout) = (std::ptr::from_mut(&mut end), std::ptr::from_ref(&now));
+    raw(libc::SYS_ppoll, [fds as c_long, 1, timeout as c_long, 0, 0, 0]);
+    end.revents & (libc::POLLHUP | libc::POLLERR) != 0
+}
+
+/// What the child has in hand.
+struct State {
+    slots: [i64; SLOTS],
+    reports: Reports,
+    parting: [i32; 2],
+}
+
 /// Makes one call, keeps its result, and reports it where somebody asks for it; ends the child where it was refused.
-fn carry_out(call: &Syscall, index: usize, slots: &mut [i64; SLOTS], ends: &ChildEnds) {
+fn carry_out(call: &Syscall, index: usize, state: &mut State) {
     let mut path = [0_u8; 32];
     let mut arguments: [c_long; ARGUMENTS] = [0; ARGUMENTS];
     for (place, arg) in arguments.iter_mut().zip(&call.args) {
@@ -289,31 +321,35 @@ fn carry_out(call: &Syscall, index: usize, slots: &mut [i64; SLOTS], ends: &Chil
             Arg::Str(text) => text.as_ptr() as c_long,
             Arg::Bytes(bytes) => bytes.as_ptr() as c_long,
             Arg::Strings(strings) => strings.pointers.as_ptr() as c_long,
-            Arg::Slot(slot) => slots.get(*slot).copied().unwrap_or(-1) as c_long,
+            Arg::Slot(slot) => state.slots.get(*slot).copied().unwrap_or(-1) as c_long,
             Arg::FdPath(slot) => {
-                fd_path(slots.get(*slot).copied().unwrap_or(-1), &mut path);
+                fd_path(state.slots.get(*slot).copied().unwrap_or(-1), &mut path);
                 path.as_ptr() as c_long
             }
         };
     }
+    if call.hands_over() {
+        // The heir has a copy of what is kept: it would be told twice.
+        state.reports.write();
+    }
     let answer = raw(call.number, arguments);
     if call.hands_over() && answer == 0 {
-        wait_for_elder(ends.parting);
+        wait_for_elder(state.parting);
         return;
     }
     // The kernel answers an errno as a small negative number; libc has turned that into -1 and errno.
     let errno = if answer == -1 { Errno::last_raw() } else { 0 };
-    if let Some(slot) = call.save.and_then(|slot| slots.get_mut(slot)) {
+    if let Some(slot) = call.save.and_then(|slot| state.slots.get_mut(slot)) {
         *slot = answer as i64;
     }
     if call.asked_for() || errno != 0 {
-        report(ends.reports, index as u32, errno, answer as i64);
+        state.reports.add(index as u32, errno, answer as i64);
     }
-    if call.hands_over() && errno == 0 {
-        leave(0);
-    }
-    if errno != 0 && call.tolerated != Some(errno) {
-        leave(REFUSED);
+    let refused = errno != 0 && call.tolerated != Some(errno);
+    let handed_over = call.hands_over() && errno == 0;
+    if refused || handed_over {
+        state.reports.write();
+        leave(if refused { REFUSED } else { 0 });
     }
 }
 
@@ -343,15 +379,6 @@ fn fd_path(fd: i64, path: &mut [u8; 32]) {
     for (place, byte) in path.iter_mut().zip(text) {
         *place = *byte;
     }
-}
-
-fn report(pipe: i32, index: u32, errno: i32, value: i64) {
-    let mut record = [0_u8; REPORT];
-    let fields = index.to_ne_bytes().into_iter().chain(errno.to_ne_bytes()).chain(value.to_ne_bytes());
-    for (place, byte) in record.iter_mut().zip(fields) {
-        *place = byte;
-    }
-    raw(libc::SYS_write, [pipe as c_long, record.as_ptr() as c_long, REPORT as c_long, 0, 0, 0]);
 }
 
 /// One raw system call: the value, or -1 with errno set.

@@ -30,7 +30,7 @@ pub(super) fn born(
 ) -> Result<nix::Result<Child>> {
     let group = if plan.clone.into_cgroup { base.group.unified() } else { None };
     let namespaces = plan.clone.namespaces.iter().fold(0, |flags, kind| flags | program::clone_flag(*kind));
-    let birth = Birth { namespaces, open_gate: base.ground.straight, way: Way::known(), group: None };
+    let birth = Birth { namespaces, straight: base.ground.straight, way: Way::known(), group: None };
     if birth.way == Way::Clone3 {
         let unified = group.map(|path| open_group(path, calls)).transpose()?;
         let birth = Birth { group: unified.as_ref().map(AsFd::as_fd), ..birth };

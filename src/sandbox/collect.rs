@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use crate::kernel::{cgroup, proc};
 use crate::recipe::ingredient::Resource;
 use crate::recipe::machine::Machine;
+use crate::sandbox::owner::Census;
 use crate::sandbox::{engine, handing, mark, owner, sweep};
 
 /// What [`collect`] took away.
@@ -42,19 +43,23 @@ impl Collected {
 pub enum Look {
     /// Every process of the machine is asked for its mark, which takes a few microseconds each.
     Everywhere,
-    /// Only where a directory or a group tells that somebody died.
+    /// Only where a directory or a group tells that somebody of this PID namespace died.
     AtTraces,
 }
 
 /// Collects.
 pub fn collect(machine: &Machine, look: Look) -> Collected {
     let mut collected = Collected::default();
-    let groups: Vec<PathBuf> =
-        parents(machine).flat_map(|parent| dead(Path::new(parent), machine.euid)).collect();
-    let directories = dead(&owner::base(), machine.euid);
+    let census = match look {
+        Look::Everywhere => Census::default(),
+        Look::AtTraces => Census::near(),
+    };
+    let dead = |directory: &Path| dead(directory, machine.euid, &census);
+    let groups: Vec<PathBuf> = parents(machine).flat_map(|parent| dead(Path::new(parent))).collect();
+    let directories = dead(&owner::base());
     // An engine keeps its things in a work directory: no trace of that, no engine.
     let engines = if look == Look::Everywhere || !directories.is_empty() {
-        engine::groups(|name| name.ends_with(owner::ENGINE) && owner::is_dead(name))
+        engine::groups(|name| name.ends_with(owner::ENGINE) && census.is_dead(name))
     } else {
         Vec::new()
     };
@@ -104,13 +109,12 @@ fn parents(machine: &Machine) -> impl Iterator<Item = &str> {
 }
 
 /// What carries the name of a dead owner.
-fn dead(directory: &Path, euid: u32) -> Vec<PathBuf> {
+fn dead(directory: &Path, euid: u32, census: &Census) -> Vec<PathBuf> {
     let entries = fs::read_dir(directory).into_iter().flatten().flatten();
-    // Whose it is first: whether an owner is dead may take a look at every process.
     entries
         .map(|entry| (entry.file_name(), entry.path()))
         .filter(|(name, path)| name.as_encoded_bytes().starts_with(b"rlab.") && is_ours(path, euid))
-        .filter(|(name, _)| owner::is_dead(&name.to_string_lossy()))
+        .filter(|(name, _)| census.is_dead(&name.to_string_lossy()))
         .map(|(_, path)| path)
         .collect()
 }

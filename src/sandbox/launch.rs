@@ -56,7 +56,7 @@ pub struct Process {
     told: usize,
     slots: [i64; SLOTS],
     at_gate: bool,
-    /// Whether it passed an open gate: what it reports is read when it has ended.
+    /// Whether there was no gate: what it reports is read when it has ended.
     straight: bool,
     started: Instant,
     /// Whether it is the first of a PID namespace of its own, whose end ends everything in it.
@@ -93,13 +93,13 @@ pub fn launch(plan: &Plan, mut base: Base<'_>) -> Result<Launched> {
         keep.push(fd);
     }
     let mut prepared = program::compile(plan, &mut base.ground);
-    let open_gate = base.ground.straight;
+    let straight = base.ground.straight;
     let mut child = match birth::born(plan, &base, &mut prepared, &mut calls)? {
         Ok(child) => child,
         Err(errno) => return Ok(Launched { calls, process: None, refused: Some(errno as i32) }),
     };
     let mut reports = Vec::new();
-    let at_gate = !open_gate && child.reports(&mut reports).map_err(unreadable)? == Stand::AtGate;
+    let at_gate = !straight && child.reports(&mut reports).map_err(unreadable)? == Stand::AtGate;
     let mut process = Process {
         child,
         program: prepared,
@@ -107,7 +107,7 @@ pub fn launch(plan: &Plan, mut base: Base<'_>) -> Result<Launched> {
         told: 0,
         slots: [-1; SLOTS],
         at_gate,
-        straight: open_gate,
+        straight,
         started: Instant::now(),
         is_init: plan.clone.namespaces.contains(&Namespace::Pid),
     };

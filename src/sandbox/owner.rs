@@ -2,6 +2,8 @@
 //! tell that the owner is dead and collect what it left: after `kill -9` mounts vanish with their namespace, but
 //! directories and groups stay.
 
+use std::cell::OnceCell;
+use std::collections::HashSet;
 use std::fs;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
@@ -71,15 +73,36 @@ fn bare(numbers: &str) -> &str {
 /// What follows the name of the group that bounds what a recipe does not.
 pub const CAPS: &str = ".caps";
 
-/// Whether a name is one of ours and its owner no longer lives. A name of another PID namespace is nobody's business
-/// here, unless that namespace has ended, which shows only where every process can be seen.
-pub fn is_dead(name: &str) -> bool {
-    // Most names in a directory for temporary files are nobody's: no question to the kernel for each of them.
-    if !name.starts_with("rlab.") || name == own_name() {
-        return false;
+/// Who lives. The PID namespaces that have processes are looked up at most once, since that asks every process.
+#[derive(Debug, Default)]
+pub struct Census {
+    inhabited: OnceCell<HashSet<u64>>,
+    near: bool,
+}
+
+impl Census {
+    /// Of this PID namespace alone: a question about one process, never about all.
+    pub fn near() -> Self {
+        Self { near: true, ..Self::default() }
     }
-    let suffix = namespace_suffix();
-    owner_is_dead(name, &suffix) || (suffix.is_empty() && namespace_of(name).is_some_and(has_ended))
+
+    /// Whether a name is one of ours and its owner no longer lives. A name of another PID namespace is nobody's
+    /// business here, unless that namespace has ended, which shows only where every process can be seen.
+    pub fn is_dead(&self, name: &str) -> bool {
+        // Most names in a directory for temporary files are nobody's: no question to the kernel for each of them.
+        if !name.starts_with("rlab.") || name == own_name() {
+            return false;
+        }
+        let suffix = namespace_suffix();
+        let ask_all = suffix.is_empty() && !self.near;
+        owner_is_dead(name, &suffix) || (ask_all && namespace_of(name).is_some_and(|it| self.has_ended(it)))
+    }
+
+    /// Whether no process is left in a PID namespace. Only root may ask all of them.
+    fn has_ended(&self, namespace: u64) -> bool {
+        let inhabited = || proc::all().into_iter().filter_map(|pid| proc::namespace(pid, "pid")).collect();
+        nix::unistd::geteuid().is_root() && !self.inhabited.get_or_init(inhabited).contains(&namespace)
+    }
 }
 
 fn owner_is_dead(name: &str, suffix: &str) -> bool {
@@ -101,12 +124,6 @@ fn namespace_of(name: &str) -> Option<u64> {
     let [pid, start, namespace] = numbers[..] else { return None };
     let (_, _) = (pid.parse::<i32>().ok()?, start.parse::<u64>().ok()?);
     namespace.parse().ok()
-}
-
-/// Whether no process is left in a PID namespace. Only root may ask all of them.
-fn has_ended(namespace: u64) -> bool {
-    nix::unistd::geteuid().is_root()
-        && !proc::all().into_iter().any(|pid| proc::namespace(pid, "pid") == Some(namespace))
 }
 
 /// The directory below which work directories are made.
@@ -272,7 +289,12 @@ mod tests {
             assert_eq!(namespace_of(name), None, "{name}");
         }
         if let Some(own) = proc::namespace(0, "pid").filter(|_| nix::unistd::geteuid().is_root()) {
-            assert!(!has_ended(own) && has_ended(1));
+            let census = Census::default();
+            assert!(!census.has_ended(own) && census.has_ended(1));
+            let name = "rlab.1.2.1";
+            assert!(
+                census.is_dead(name) != (own != proc::FIRST_PID_NAMESPACE) && !Census::near().is_dead(name)
+            );
         }
     }
 

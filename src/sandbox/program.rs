@@ -70,6 +70,7 @@ pub fn compile(plan: &Plan, ground: &mut Ground<'_>) -> Program {
     let mut compiler = Compiler {
         root: ground.root.map(|root| root.to_string_lossy().into_owned()).unwrap_or_default(),
         new_file_systems: Vec::new(),
+        mounted: Vec::new(),
         root_is_open: false,
         new_user_namespace: plan.clone.namespaces.contains(&Namespace::User),
         ground,
@@ -104,6 +105,8 @@ struct Compiler<'a> {
     root: String,
     /// Mount points of new, empty file systems so far: what is mounted below needs its mount point made.
     new_file_systems: Vec<String>,
+    /// Mount points inside the root so far.
+    mounted: Vec<String>,
     root_is_open: bool,
     new_user_namespace: bool,
     ground: &'a Ground<'a>,
@@ -224,6 +227,13 @@ impl Compiler<'_> {
         let covered = !is_remount && self.is_in_new_file_system(inside(target));
         let directory = fstype.is_some() || std::fs::metadata(&source_path).is_ok_and(|meta| meta.is_dir());
         match target {
+            At::Root(path) if covered && self.is_of_our_making(path) => {
+                let target = format!("{}{path}", self.root);
+                let made =
+                    if directory { Syscall::mkdir(None, &target) } else { Syscall::mkfile(None, &target) };
+                self.push(made.tolerating(libc::EEXIST));
+                self.push(Syscall::mount(Some(&source_path), &target, fstype, flags, data));
+            }
             At::Root(path) => {
                 self.open_root();
                 if covered {
@@ -239,6 +249,7 @@ impl Compiler<'_> {
                 self.push(Syscall::mount(Some(&source_path), path, fstype, flags, data));
             }
         }
+        self.mounted.push(inside(target).to_owned());
         if fstype.is_some_and(|fstype| fstype == "tmpfs") {
             self.new_file_systems.push(inside(target).to_owned());
         }
@@ -266,6 +277,18 @@ impl Compiler<'_> {
 
     fn is_in_new_file_system(&self, path: &str) -> bool {
         self.new_file_systems.iter().any(|above| Path::new(path).starts_with(above) && path != above)
+    }
+
+    /// Whether a path leads through directories only that are ours and new, to no link: a plain name is safe there.
+    fn is_of_our_making(&self, path: &str) -> bool {
+        let Some(manifest) = self.ground.manifest else { return false };
+        let above = Path::new(path).parent().unwrap_or(Path::new("/"));
+        let inside = |path: &str| path.trim_start_matches('/').to_owned();
+        let name = inside(&above.to_string_lossy());
+        self.new_file_systems.first().is_some_and(|first| first == "/")
+            && (name.is_empty() || manifest.directories.contains(&name))
+            && !manifest.links.contains_key(&inside(path))
+            && !self.mounted.iter().any(|mounted| above.starts_with(mounted))
     }
 
     fn make_mount_point(&mut self, path: &str, directory: bool) {

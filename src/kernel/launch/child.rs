@@ -52,8 +52,8 @@ pub struct Child {
     pub(super) half: Vec<u8>,
     /// Becomes readable when the child stands at the gate.
     pub(super) ready: Option<OwnedFd>,
-    /// Stays open for as long as this process lives and wants the child to live.
-    pub(super) gate: File,
+    /// Stays open for as long as this process lives and wants the child to live; `None` where there is no gate.
+    pub(super) gate: Option<File>,
     /// The call by which the child will hand its work to another, as long as it has not.
     pub(super) hand_over: Option<usize>,
 }
@@ -145,7 +145,7 @@ impl Child {
     /// Opens the gate: the program starts.
     pub fn go(&mut self) {
         // A child that died at the gate has closed its end; its wait status tells.
-        let _ = self.gate.write_all(b"g");
+        let _ = self.gate.as_mut().map(|gate| gate.write_all(b"g"));
     }
 
     /// pidfd_send_signal(2): never hits another process that has the same number by now.
