@@ -340,7 +340,7 @@ fn a_daemon_that_does_not_come_up_is_told_within_seconds_and_the_session_goes_on
             home.path(),
             &format!(
                 "rootfs busybox\ndocker import - here\n\
-                 !ps -A -o args | grep '[s]leep {seconds}' || echo nobody is left\necho it goes on\n"
+                 !ps -A -o args | grep '[s]leep {seconds}' || echo no''body is left\necho it goes on\n"
             ),
         );
         let told = squeezed(&format!("{}{}", stdout(&output), stderr(&output)));
