@@ -190,6 +190,56 @@ fn a_file_system_below_another_can_only_be_read_too() {
     assert_eq!(shown.matches("Read-only file system").count(), 2, "{shown}");
 }
 
+/// A challenge in which each birth of a process is held up for three seconds: that of the keeper, and then, after the look at
+/// what is mounted, that of the shell. In the midst of that one the host does this.
+fn meanwhile(line: &str, place: &Path) -> Screen {
+    let script = format!(
+        "cd \"$1\" && mkdir gone deep come && mount -t tmpfs disk gone && mount -t tmpfs disk deep && mkdir deep/er
+         mount -t tmpfs disk deep/er; touch held; shift
+         (until grep -q DELAYED held; do sleep 0.05; done; sleep 1.5; {line}) & exec \"$@\""
+    );
+    let at = place.to_str().unwrap();
+    let held = format!("{at}/held");
+    let outer = ["--mount", "--propagation", "private", "sh", "-c", &script, "sh", at];
+    let strace =
+        ["strace", "-f", "-o", &held, "-e", "trace=clone3", "-e", "inject=clone3:delay_enter=3000000"];
+    let home = format!("HOME={at}");
+    let program = ["env", "SHELL=/bin/bash", &home, env!("CARGO_BIN_EXE_rlab"), "challenge", "chroot"];
+    let words = [&outer[..], &strace, &program].concat().into_iter().map(str::to_owned).collect::<Vec<_>>();
+    Seat::new(100, 40).run("unshare", &words)
+}
+
+#[test]
+fn what_is_unmounted_meanwhile_is_not_missed() {
+    if !can_paste() || !has("unshare") || !has("strace") {
+        return;
+    }
+    let place = tempfile::Builder::new().prefix("disk").tempdir_in("/var/tmp").unwrap();
+    let mut screen = meanwhile("umount gone deep/er deep", place.path());
+    screen.asks("#");
+    screen.press(&format!("exit{ENTER}"));
+    screen.end();
+    let shown = screen.text();
+    assert!(!shown.contains("error:") && !shown.contains("EINVAL"), "{shown}");
+    let held = std::fs::read_to_string(place.path().join("held")).unwrap();
+    assert!(held.matches("clone3").count() >= 2, "{held}");
+}
+
+#[test]
+fn what_is_mounted_meanwhile_could_be_written_to_so_nothing_begins() {
+    if !can_paste() || !has("unshare") || !has("strace") {
+        return;
+    }
+    let place = tempfile::Builder::new().prefix("disk").tempdir_in("/var/tmp").unwrap();
+    let mut screen = meanwhile("mount -t tmpfs disk come", place.path());
+    assert_eq!(screen.end().code(), Some(125));
+    let shown = screen.text();
+    assert!(
+        shown.contains("was mounted meanwhile") && shown.contains("/come`") && shown.contains("begin again"),
+        "{shown}"
+    );
+}
+
 #[test]
 fn a_goal_without_its_command_is_not_reached() {
     if !can_paste() {

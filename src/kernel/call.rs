@@ -103,7 +103,8 @@ pub struct Syscall {
     /// Where the result is kept.
     pub(super) save: Option<Slot>,
     /// An errno that does not stop the launch.
-    pub(super) tolerated: Option<i32>,
+    /// Errnos that do not stop the launch; 0 is none.
+    pub(super) tolerated: [i32; 2],
     name: &'static str,
     text: Vec<Piece>,
     narrated: bool,
@@ -141,7 +142,7 @@ pub enum Open {
 
 impl Syscall {
     fn new(number: c_long, name: &'static str, args: Vec<Arg>, text: Vec<Piece>) -> Self {
-        Self { number, args, save: None, tolerated: None, name, text, narrated: true }
+        Self { number, args, save: None, tolerated: [0; 2], name, text, narrated: true }
     }
 
     /// Keeps the result in a slot.
@@ -151,10 +152,12 @@ impl Syscall {
         self
     }
 
-    /// Goes on when the kernel answers with this errno.
+    /// Goes on when the kernel answers with this errno. Of two at most.
     #[must_use]
     pub fn tolerating(mut self, errno: i32) -> Self {
-        self.tolerated = Some(errno);
+        if let Some(free) = self.tolerated.iter_mut().find(|known| **known == 0) {
+            *free = errno;
+        }
         self
     }
 
@@ -182,7 +185,7 @@ impl Syscall {
 
     /// Whether this answer does not stop the launch although it is an errno.
     pub fn tolerates(&self, result: Result<i64, i32>) -> bool {
-        result.err().is_some_and(|errno| self.tolerated == Some(errno))
+        result.err().is_some_and(|errno| self.tolerated.contains(&errno))
     }
 
     /// The arguments in strace's notation, with the results of earlier calls filled in.

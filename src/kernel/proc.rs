@@ -94,9 +94,11 @@ pub struct MountEntry {
 }
 
 impl MountEntry {
-    /// Whether its mount point leads to it: no later mount lies over it, or over a directory above.
-    pub fn is_in_view(&self) -> bool {
-        let Ok(place) = fs::File::options().read(true).custom_flags(libc::O_PATH).open(&self.target) else {
+    /// Whether its mount point leads a process to it: no later mount lies over it, or over a directory above. `pid` 0 is
+    /// this process.
+    pub fn is_in_view(&self, pid: i32) -> bool {
+        let target = if pid == 0 { PathBuf::from(&self.target) } else { inside(pid, &self.target) };
+        let Ok(place) = fs::File::options().read(true).custom_flags(libc::O_PATH).open(target) else {
             return false;
         };
         let about = read(Path::new(&format!("/proc/self/fdinfo/{}", place.as_raw_fd()))).unwrap_or_default();

@@ -117,6 +117,13 @@ pub enum Op {
         /// Data for the file system, such as `mode=755`.
         data: Option<String>,
     },
+    /// A mount that can only be read from now on, if it is still there.
+    ReadOnly {
+        /// Its mount point, as the process names it.
+        target: String,
+        /// Names of the flags: those that it has, and what changes a mount.
+        flags: Vec<&'static str>,
+    },
     /// Attaches the proc of [`Prepare::DetachedProc`] at this path.
     AttachProc(At),
     /// chroot(2) to the root directory, then chdir("/").

@@ -13,14 +13,15 @@ use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use crate::error::{Result, Trouble};
+use crate::kernel::cgroup;
 use crate::kernel::kmsg;
+use crate::kernel::proc::{self, MountEntry};
 use crate::kernel::terminal::{Over, Relay};
-use crate::kernel::{cgroup, proc};
 use crate::recipe::compose::Recipe;
 use crate::recipe::ingredient::Resource;
 use crate::recipe::line::{Command, quoted};
 use crate::recipe::outcome::{End, GroupState, HostState, LimitSeen, MemorySeen, Outcome, Place, Seen};
-use crate::recipe::plan::{At, Op, Plan, RootPlace};
+use crate::recipe::plan::{Op, Plan, RootPlace};
 use crate::sandbox::caps::Bound;
 use crate::sandbox::group::{self, limit_file, limit_number};
 use crate::sandbox::launch;
@@ -94,6 +95,17 @@ impl Sandbox {
         };
         let pid = process.pid();
         if process.at_gate() {
+            let kept = writable(pid, &groups);
+            if let Some(entry) = kept.first() {
+                let _ = process.signal(libc::SIGKILL);
+                process.wait()?;
+                return Err(Trouble::sandbox("the place of the challenge is not as it must be")
+                    .because(format!(
+                        "`{}` was mounted meanwhile, and can be written to in there",
+                        entry.target
+                    ))
+                    .hint("begin again: `rlab challenge` takes in what is mounted then"));
+            }
             furnish(pid)?;
         }
         let mut memory = Memory { log: kmsg::Log::open(), ..Memory::default() };
@@ -311,27 +323,36 @@ fn mount_point<'a>(group: &Path, tops: &'a [String]) -> Option<&'a String> {
 /// Has everything that is mounted be only read from now on, but for what lies in memory here, the mount points with a group
 /// of ours, and the kernel's own views: a process writes to its own files there. Device nodes work all the same.
 fn read_only(groups: &[String]) -> Vec<Op> {
-    let own = |target: &str| {
-        let below = |place: &&str| Path::new(target).starts_with(place);
-        MEMORY.iter().any(below) || groups.iter().any(|group| group == target)
-    };
-    let entries = proc::mounts(0).unwrap_or_default().into_iter();
-    let changed = entries
-        .filter(|entry| !VIEWS.contains(&entry.fstype.as_str()) && !own(&entry.target) && entry.is_in_view());
-    changed
+    to_be_read(0, groups)
+        .into_iter()
         .map(|entry| {
             let kept = [("nosuid", "MS_NOSUID"), ("nodev", "MS_NODEV"), ("noexec", "MS_NOEXEC")];
             let has = |option: &str| entry.options.split(',').any(|own| own == option);
             let kept = kept.into_iter().filter(|(option, _)| has(option)).map(|(_, flag)| flag);
-            Op::Mount {
-                source: At::Inside("none".to_owned()),
-                target: At::Inside(entry.target.clone()),
-                fstype: None,
-                flags: ["MS_RDONLY"].into_iter().chain(kept).chain(["MS_REMOUNT", "MS_BIND"]).collect(),
-                data: None,
-            }
+            let flags = ["MS_RDONLY"].into_iter().chain(kept).chain(["MS_REMOUNT", "MS_BIND"]).collect();
+            Op::ReadOnly { target: entry.target.clone(), flags }
         })
         .collect()
+}
+
+/// What a process has mounted that is only to be read in the place.
+fn to_be_read(pid: i32, groups: &[String]) -> Vec<MountEntry> {
+    let own = |target: &str| {
+        let below = |place: &&str| Path::new(target).starts_with(place);
+        MEMORY.iter().any(below) || groups.iter().any(|group| group == target)
+    };
+    let entries = proc::mounts(pid).unwrap_or_default().into_iter();
+    entries
+        .filter(|entry| {
+            !VIEWS.contains(&entry.fstype.as_str()) && !own(&entry.target) && entry.is_in_view(pid)
+        })
+        .collect()
+}
+
+/// What can be written to all the same: it was mounted between the look at this process and the birth of that one.
+fn writable(pid: i32, groups: &[String]) -> Vec<MountEntry> {
+    let is_writable = |entry: &MountEntry| !entry.options.split(',').any(|option| option == "ro");
+    to_be_read(pid, groups).into_iter().filter(is_writable).collect()
 }
 
 /// The article sets one limit, and where there is swap the kernel would push memory out to it and kill nobody. Groups take

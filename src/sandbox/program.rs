@@ -152,6 +152,12 @@ impl Compiler<'_> {
                 self.push(Syscall::mount(Some(&root), &root, None, &["MS_BIND", "MS_REC"], None));
             }
             Op::TmpfsRoot(_) => self.tmpfs_root(),
+            // EINVAL: nothing is mounted there any more. ENOENT: the directory is gone, too.
+            Op::ReadOnly { target, flags } => self.push(
+                Syscall::mount(Some("none"), target, None, flags, None)
+                    .tolerating(libc::EINVAL)
+                    .tolerating(libc::ENOENT),
+            ),
             Op::Mount { source, target, fstype, flags, data } => {
                 self.mount(source, target, fstype.as_deref(), flags, data.as_deref());
             }

@@ -88,6 +88,9 @@ impl fmt::Display for Op {
             Self::Mount { source, target, fstype, flags, data } => {
                 mount(f, source, target, fstype.as_deref(), flags, data.as_deref())
             }
+            Self::ReadOnly { target, .. } => {
+                write!(f, "make {} read-only, if it is still mounted", quoted(target))
+            }
             Self::AttachProc(target) => write!(f, "attach that proc on {target}"),
             Self::Chroot => f.write_str("chroot $ROOTFS, chdir /"),
             Self::PivotRoot => f.write_str("pivot_root $ROOTFS, detach the old root, chdir /"),
