@@ -283,6 +283,31 @@ fn what_no_lab_has_is_the_same_in_all_four_ways() {
     }
 }
 
+#[test]
+fn a_script_gives_up_what_its_change_of_the_root_takes() {
+    if !can() || !has("setpriv") {
+        return;
+    }
+    const ASKED: &str = "echo $$; ls /; grep -E 'Cap(Prm|Eff|Bnd)' /proc/self/status; \
+                         mount -t tmpfs x /mnt 2>/dev/null || echo refused";
+    // A first process that collects nobody.
+    const DEAD: &str = "exec grep -c zombie /proc/[0-9]*/status";
+    let ground = Ground::new();
+    for given_up in ["capdrop CAP_SYS_ADMIN", "capdrop ALL"] {
+        let mut lines = Recipe::full().lines();
+        lines.push(given_up.to_owned());
+        let own = by_rlab(&Recipe::read(lines.iter().map(String::as_str)).unwrap(), ASKED);
+        let own = own["stdout"].as_str().unwrap();
+        assert!(own.starts_with("1\n") && own.ends_with("\nrefused\n"), "{own}");
+        for by in EVERYONE.into_iter().filter(|by| matches!(by, By::Shell(_))) {
+            for (asked, own) in [(ASKED, own), (DEAD, "0\n")] {
+                let output = ground.export_with("full", &[given_up], by, asked).output().unwrap();
+                assert_eq!(stdout(&output), own, "{given_up} {by:?}: {}", stderr(&output));
+            }
+        }
+    }
+}
+
 /// What is said to be otherwise.
 fn note(what: &str, by: By) -> String {
     let place = tempfile::tempdir().unwrap();
@@ -384,17 +409,42 @@ fn the_scripts_are_clean_and_tell_what_they_do() {
     for what in WHAT {
         for (told, file) in [("sh", "container.sh"), ("docker", "run.sh")] {
             let directory = place.path().join(format!("{told}-{what}"));
-            let output = run(&["export", what, "--as", told, directory.to_str().unwrap()]);
-            assert_eq!(status(&output), 0, "{}", stderr(&output));
-            let script = directory.join(file);
-            let checked = Command::new("shellcheck").arg(&script).output().unwrap();
-            assert!(checked.status.success(), "{what}:\n{}", stdout(&checked));
-            let text = fs::read_to_string(&script).unwrap();
+            let text = clean_script(&["export", what, "--as", told], &directory, &[], file);
             for line in recipe(what).lines() {
                 assert!(text.contains(&format!("#     {line}\n")), "{what}: `{line}` is not told");
             }
         }
     }
+}
+
+#[test]
+fn a_script_is_clean_whatever_it_is_to_run() {
+    if !has("shellcheck") {
+        return;
+    }
+    let place = tempfile::tempdir().unwrap();
+    let words = ["sh", "-c", "echo $$ `id -u` \"it's\" ${x}", "a\\", "$1", "-n", "*"];
+    for (number, given_up) in ["capdrop CAP_SYS_ADMIN", "capdrop ALL", "capdrop CAP_CHOWN"].iter().enumerate()
+    {
+        for (told, file) in [("sh", "container.sh"), ("docker", "run.sh")] {
+            let directory = place.path().join(format!("{told}-{number}"));
+            clean_script(&["export", "full", "--as", told, "--with", given_up], &directory, &words, file);
+        }
+    }
+}
+
+/// Exports a script, and has shellcheck read it.
+fn clean_script(export: &[&str], directory: &Path, words: &[&str], file: &str) -> String {
+    let mut line = [export, &[directory.to_str().unwrap()]].concat();
+    if !words.is_empty() {
+        line.push("--");
+        line.extend(words);
+    }
+    let output = run(&line);
+    assert_eq!(status(&output), 0, "{}", stderr(&output));
+    let checked = Command::new("shellcheck").arg(directory.join(file)).output().unwrap();
+    assert!(checked.status.success(), "{line:?}:\n{}", stdout(&checked));
+    fs::read_to_string(directory.join(file)).unwrap()
 }
 
 /// Every file of a directory, with what is in it.

@@ -14,6 +14,16 @@ pub use shell::{shell, shell_file};
 
 use crate::recipe::compose::{Recipe, RootChange};
 use crate::recipe::ingredient::{Ingredient, Mount, MountKind, Namespace};
+use crate::recipe::line::{Command, quoted};
+
+/// The line of a script that sets its words where it is given none.
+fn usual_words(command: &Command) -> String {
+    let words: Vec<String> = command.argv.iter().map(|word| quoted(word)).collect();
+    let line = format!("[ $# -gt 0 ] || set -- {}\n", words.join(" "));
+    // What is quoted is for the shell inside, or for nobody: nothing that shellcheck need warn of.
+    let odd = command.argv.iter().any(|word| word.contains(['$', '`', '\\']));
+    if odd { format!("# shellcheck disable=SC1003,SC2016\n{line}") } else { line }
+}
 
 /// The proc on /proc as the container finds it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

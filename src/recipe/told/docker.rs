@@ -1,6 +1,6 @@
 //! The recipe as a `docker run` line. Source: docker-container-run(1).
 
-use super::{Proc, mounts};
+use super::{Proc, mounts, usual_words};
 use crate::recipe::capability::ALL;
 use crate::recipe::compose::{Recipe, RootChange};
 use crate::recipe::ingredient::{Amount, Limit, Mount, MountKind, Namespace, Resource, Tools};
@@ -26,7 +26,7 @@ pub fn docker(recipe: &Recipe, command: &Command) -> String {
 /// The line as a script that makes the image of a `rootfs.tar` beside it; `name` is what the recipe is called.
 pub fn docker_file(recipe: &Recipe, command: &Command, name: &str) -> String {
     let told = Told::of(recipe);
-    let argv: Vec<String> = command.argv.iter().map(|word| quoted(word)).collect();
+    let words = usual_words(command);
     let lines: String =
         recipe.lines().iter().map(|line| format!("#     {}\n", line.replace(['\n', '\r'], " "))).collect();
     let options: String = told.words.iter().map(|word| format!("    {word} \\\n")).collect();
@@ -39,8 +39,7 @@ pub fn docker_file(recipe: &Recipe, command: &Command, name: &str) -> String {
 # The image is made of rootfs.tar, which lies beside: nothing is pulled. It goes when the command has ended.
 {notes}set -eu
 
-[ $# -gt 0 ] || set -- {argv}
-cd "$(dirname "$0")"
+{words}cd "$(dirname "$0")"
 engine=${{ENGINE:-docker}}
 if ! command -v "$engine" >/dev/null; then
     echo "\`$engine\` is not installed; ENGINE names another one" >&2
@@ -66,7 +65,6 @@ trap 'exit 143' TERM
 {options}    "$image" "$@"
 "#,
         notes = told.notes(),
-        argv = argv.join(" "),
     )
 }
 

@@ -319,13 +319,12 @@ impl Script<'_> {
             (RootChange::Pivot, dropped) => {
                 let change = "cd \"$root\"\nmkdir old\npivot_root . old\ncd /\numount -l /old\nrmdir /old\n";
                 let Some(dropped) = dropped else { return format!("{change}exec \"$@\"\n") };
-                if dropped.iter().any(|name| [ALL, "CAP_SYS_ADMIN"].contains(&name.as_str())) {
-                    let names = list(str::to_owned, " ");
-                    let why =
-                        "the change of the root wants CAP_SYS_ADMIN, and no tool in the new root gives it up";
-                    return format!("{change}# Not done here: capdrop {names}: {why}.\nexec \"$@\"\n");
-                }
                 let names = list(|name| format!("-{}", name.trim_start_matches("CAP_").to_lowercase()), ",");
+                if dropped.iter().any(|name| [ALL, "CAP_SYS_ADMIN"].contains(&name.as_str())) {
+                    return texts::CHANGE_BY_ANOTHER
+                        .replace("{change}", &change.replace('\n', "\n    "))
+                        .replace("{names}", &names);
+                }
                 format!(
                     "# Given up while setpriv is in reach: the change of the root wants CAP_SYS_ADMIN alone, which stays.\n\
                      exec setpriv --bounding-set {names} --inh-caps {names} sh -euc '\n{change}exec \"$@\"' sh \"$@\"\n"

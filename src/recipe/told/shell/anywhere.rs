@@ -8,6 +8,7 @@ use crate::recipe::ingredient::{Limit, Resource};
 use crate::recipe::line::{Command, quoted};
 use crate::recipe::machine::{CgroupVersion, Cgroups, Controller, Machine};
 use crate::recipe::plan::{Prepare, writes};
+use crate::recipe::told::usual_words;
 
 /// A machine on which every controller is to be had; where, the script finds out.
 pub(super) fn machine(here: &Machine) -> Machine {
@@ -40,12 +41,9 @@ pub(super) fn head(name: &str, recipe: &Recipe, command: &Command, root: bool) -
     if root {
         text.push_str("\nif [ \"$(id -u)\" != 0 ]; then\n    echo \"run it as root\" >&2\n    exit 1\nfi\n");
     }
-    let words: Vec<String> = command.argv.iter().map(|word| quoted(word)).collect();
-    let _written = writeln!(
-        text,
-        "\n# Without words of yours it runs this.\n[ $# -gt 0 ] || set -- {}\n",
-        words.join(" ")
-    );
+    text.push_str("\n# Without words of yours it runs this.\n");
+    text.push_str(&usual_words(command));
+    text.push('\n');
     text
 }
 

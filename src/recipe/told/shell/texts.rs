@@ -18,6 +18,27 @@ place() {
 }
 "#;
 
+/// The change of the root where the program is not to have what it takes. pivot_root(2) changes the root of every
+/// process of the mount namespace that had the old one.
+pub(super) const CHANGE_BY_ANOTHER: &str = r#"# The change of the root wants CAP_SYS_ADMIN: another process makes it for this one, which has given it up by then.
+mkfifo "$root/ready"
+(
+    exec 3>"$root/ready"
+    {change}rm /ready
+    echo >&3
+) &
+helper=$!
+export helper
+exec setpriv --bounding-set {names} --inh-caps {names} sh -euc '
+exec 3<"$root/ready"
+read -r _ <&3
+exec 3<&-
+# It leaves no zombie: a shell that waits for a child of its own collects every other, too.
+while kill -0 "$helper" 2>/dev/null; do (:); done
+cd /
+exec "$@"' sh "$@"
+"#;
+
 /// The lines that fill `$root`.
 pub(super) fn rootfs(tools: Tools) -> String {
     let begin = r#"
