@@ -110,8 +110,12 @@ function take(told) {
   if (told.whole) show();
 }
 
-/** Brings the step where most are into sight; from then on the reader scrolls. */
+/** Where the page is one column, what was chosen is told below the table. */
+const see = (element) => { if (!element.hidden) element.scrollIntoView({ block: "nearest" }); };
+
+/** Brings the step where most are into sight, and offers it; from then on it is the reader who moves. */
 function show() {
+  $("where").value = current() ?? "";
   const [name, here] = [$("steps").firstElementChild, $("steps").querySelector("[aria-pressed=true]")?.parentElement];
   if (here) $("scroll").scrollLeft = here.offsetLeft - name.offsetWidth - 3 * here.offsetWidth;
 }
@@ -132,7 +136,13 @@ function head() {
       const button = make("button", String(at + 1), {
         type: "button", title: name, "aria-label": name, "aria-pressed": "false", "data-key": key(lab.id, step.id),
       });
-      button.addEventListener("click", () => { chosen = button.dataset.key; drawStep(); drawProgress(); });
+      button.addEventListener("click", () => {
+        chosen = button.dataset.key;
+        $("where").value = chosen;
+        drawStep();
+        drawProgress();
+        see($("step"));
+      });
       heading.append(button);
       $("steps").append(heading);
       group.append(make("option", `${at + 1} ${step.title}`, { value: key(lab.id, step.id) }));
@@ -188,6 +198,7 @@ function drawRow(place) {
       looked = looked === place ? null : place;
       $("again-told").textContent = "";
       drawLearner();
+      see($("learner"));
     });
     name.append(button, make("span", "", { class: "why" }));
     line.append(name);
