@@ -94,8 +94,12 @@ impl Board {
 
     /// How it ended, by itself.
     pub(crate) fn ended(mut self) -> (Option<i32>, String) {
-        let status = self.child.wait().unwrap();
-        (status.code(), self.told())
+        let mut status = None;
+        crate::support::wait_for("the end of the board", || {
+            status = self.child.try_wait().unwrap();
+            status.is_some()
+        });
+        (status.unwrap().code(), self.told())
     }
 
     /// As the instructor ends it: SIGINT.

@@ -223,6 +223,11 @@ fn a_full_disk_is_told_and_costs_nothing_that_was_acknowledged() {
     assert!(told["trouble"].as_str().unwrap().contains("full"), "{told}");
     let answer = ada.does_anyhow(&board, What::Left {});
     assert_eq!(answer.status, 507);
+    // Another process takes over on the full disk, too.
+    signal(board.serving().unwrap(), nix::sys::signal::Signal::SIGKILL);
+    let export = board.ask("GET", "/api/instructor/export.json", token, None);
+    assert_eq!((export.status, &export.json()["learners"][0]["events"]), (200, &json!(acknowledged)));
+    assert_eq!(ada.does_anyhow(&board, What::Left {}).status, 507);
     // With room again it goes on where it was: the same event is sent once more.
     let pid = board.pid().to_string();
     let wider = ["-t", &pid, "-m", "mount", "-o", "remount,size=8m"];
