@@ -27,8 +27,13 @@ use crate::sandbox::{mark, owner, sweep};
 /// What starts the runtime, in the engine's own place.
 const RUNTIME: &str = "runtime";
 
+/// Where the runtime notes its containers, in the same place.
+const NOTES: &str = "containers";
+
 /// The word before the runtime. Docker writes into each bundle that nobody is to be offered, who joins no more than who
-/// is there; where nothing is written, each has what the runtime had. It has no program but the shell.
+/// is there; where nothing is written, each has what the runtime had. It has no program but the shell. Podman says nothing
+/// of where the runtime is to keep its notes, and of a container that is killed with its session they would stay in
+/// `/run`; where Docker says something, that counts.
 const RUNTIME_SCRIPT: &str = r#"#!/bin/sh
 flag=
 for word; do
@@ -43,7 +48,7 @@ for word; do
     fi
     flag=$word
 done
-exec RUNTIME "$@"
+exec RUNTIME --root NOTES "$@"
 "#;
 
 /// An engine with a place of its own.
@@ -82,10 +87,12 @@ impl Place {
     /// is with ours. Without it the kernel may choose the first process of the container, and then the container is gone:
     /// when that one holds more, or when a second choice falls before what the first held is back.
     fn write_runtime(&self, real: &Path) -> std::io::Result<()> {
-        let real = real.to_string_lossy();
+        let (real, notes) = (real.to_string_lossy(), self.text(NOTES));
+        let quoted = |path| shlex::try_quote(path).map_err(std::io::Error::other);
         let script = RUNTIME_SCRIPT
             .replace("OFFERED", OFFERED)
-            .replace("RUNTIME", &shlex::try_quote(&real).map_err(std::io::Error::other)?);
+            .replace("RUNTIME", &quoted(&real)?)
+            .replace("NOTES", &quoted(&notes)?);
         let mut file =
             fs::OpenOptions::new().write(true).create_new(true).mode(0o700).open(self.path(RUNTIME))?;
         file.write_all(script.as_bytes())
