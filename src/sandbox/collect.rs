@@ -111,12 +111,13 @@ fn parents(machine: &Machine) -> impl Iterator<Item = &str> {
 /// What carries the name of a dead owner.
 fn dead(directory: &Path, euid: u32, census: &Census) -> Vec<PathBuf> {
     let entries = fs::read_dir(directory).into_iter().flatten().flatten();
-    entries
-        .map(|entry| (entry.file_name(), entry.path()))
-        .filter(|(name, path)| name.as_encoded_bytes().starts_with(b"rlab.") && is_ours(path, euid))
-        .filter(|(name, _)| census.is_dead(&name.to_string_lossy()))
-        .map(|(_, path)| path)
-        .collect()
+    let dead = |entry: &fs::DirEntry| {
+        let name = entry.file_name();
+        name.as_encoded_bytes().starts_with(b"rlab.")
+            && is_ours(&entry.path(), euid)
+            && census.is_dead(&name.to_string_lossy())
+    };
+    entries.filter(dead).map(|entry| entry.path()).collect()
 }
 
 /// A real directory of the same user; a link or somebody else's directory of that name is not ours.
