@@ -156,10 +156,11 @@ fn a_daemon_of_the_sessions_own_writes_to_no_place_of_the_machines_docker() {
     if !engines().contains(&"docker") {
         return;
     }
-    let home = tempfile::tempdir().unwrap();
-    // Where they are empty, whatever is made in them is seen.
+    let home = tempfile::tempdir_in("/var/tmp").unwrap();
+    // Where they are empty, whatever is made in them is seen; and `/tmp` can only be read. (First that: mount(8) keeps notes in `/run`.)
     let script =
-        "for place in /etc/docker /opt /var/lib /run; do [ ! -d $place ] || mount -t tmpfs tmpfs $place; done
+        "mount --bind /tmp /tmp && mount -o remount,bind,ro /tmp
+                  for place in /etc/docker /opt /var/lib /run; do [ ! -d $place ] || mount -t tmpfs tmpfs $place; done
                   \"$@\" >&2 && find /etc/docker /opt /var/lib /run -mindepth 1; ls -A $HOME";
     let mut command = Command::new("unshare");
     command.args(["--mount", "sh", "-c", script, "sh"]).arg(rlab(home.path()).get_program());

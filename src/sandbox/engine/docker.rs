@@ -84,11 +84,17 @@ fn settings(place: &Place) -> serde_json::Value {
     })
 }
 
-/// The daemon's environment. Told that it is in a container, it leaves AppArmor's profiles alone.
+/// The daemon's environment. Told that it is in a container, it leaves AppArmor's profiles alone. What it hands to the
+/// runtime for `docker exec` is a file for a moment, which is nothing for the host's `/tmp`.
 fn environment(place: &Place) -> Vec<String> {
-    [("PATH", place.text("bin")), ("HOME", place.text("home")), ("container", "rlab".to_owned())]
-        .map(|(name, value)| format!("{name}={value}"))
-        .into()
+    [
+        ("PATH", place.text("bin")),
+        ("HOME", place.text("home")),
+        ("TMPDIR", "/run".to_owned()),
+        ("container", "rlab".to_owned()),
+    ]
+    .map(|(name, value)| format!("{name}={value}"))
+    .into()
 }
 
 impl Docker {
