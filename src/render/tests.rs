@@ -37,17 +37,6 @@ fn masked_json(v: Volatile) -> String {
 }
 
 #[test]
-#[ignore = "for reading with one's own eyes: cargo test --lib page -- --ignored --nocapture"]
-fn page() {
-    for width in [60, 120] {
-        println!("{}\n{}", "=".repeat(width), told(ONE, Look { width, ..Look::default() }));
-    }
-    println!("{}", told(ONE, Look { plain: true, ..Look::default() }));
-    println!("{}", told(ONE, Look { masked: true, ..Look::default() }));
-    println!("{}", masked_json(ONE));
-}
-
-#[test]
 fn nothing_is_wider_than_the_terminal() {
     for width in [40, 60, 80, 120] {
         for look in [
