@@ -17,9 +17,10 @@ fn the_word_says_of_a_number_what_the_command_says_of_a_pid() {
     ));
     let [latest, first, command, here, nobody] = &told[told.len() - 5..] else { panic!("too few lines") };
     let wanted: Value = serde_json::from_str(command["outcome"]["stdout"].as_str().unwrap()).unwrap();
-    // What is in use may be more a moment later.
+    // A moment later more may be in use, and what has just begun may sleep.
     let still = |told: &Value| {
         let mut told = told.clone();
+        told["state"] = Value::Null;
         for group in told["cgroups"].as_object_mut().unwrap().values_mut() {
             group["in_use"] = Value::Null;
         }
