@@ -176,7 +176,8 @@ pub fn unpacked(layers: &[Unpacked]) -> String {
             0 => String::new(),
             bare => format!(", {bare} without their extended attributes, which rlab does not set"),
         };
-        format!("layer {}  {} entries{gone}{bare}\n", at + 1, layer.made)
+        let entries = if layer.made == 1 { "entry" } else { "entries" };
+        format!("layer {}  {} {entries}{gone}{bare}\n", at + 1, layer.made)
     };
     layers.iter().enumerate().map(line).collect()
 }
