@@ -7,6 +7,8 @@ mod support;
 use std::io::Write;
 use std::process::{Output, Stdio};
 
+use clap::CommandFactory;
+use rlab::recipe::line::WORDS;
 use support::{feed, has, is_root, left_by, rlab, run, run_and_leave_nothing, skip, status, stderr, stdout};
 
 /// Feeds lines to the REPL without a terminal.
@@ -25,6 +27,28 @@ fn a_mistyped_program_is_near_to_one_that_is_there() {
     assert_eq!(told.matches("did you mean `sleep`?").count(), 1, "{told}");
     let told = stderr(&run(&["exec", "--with", "full", "--", "hostnmae"]));
     assert!(told.contains("did you mean `hostname`?"), "{told}");
+}
+
+#[test]
+fn a_way_to_start_rlab_that_is_typed_at_its_prompt_is_told_where_it_belongs() {
+    if !is_root() || !has("busybox") {
+        return;
+    }
+    let modes = rlab::cli::Cli::command();
+    // Two are words of every shell, and the one for mdBook is typed by nobody.
+    let others = ["exec", "export", "mdbook"];
+    let modes =
+        modes.get_subcommands().filter(|mode| !mode.is_hide_set() && !others.contains(&mode.get_name()));
+    let is_word = |mode: &str| WORDS.iter().any(|(usage, _)| usage.split_whitespace().next() == Some(mode));
+    let typed: Vec<&str> = modes.map(clap::Command::get_name).filter(|mode| !is_word(mode)).collect();
+    assert!(typed.len() > 5, "{typed:?}");
+    // In a root of BusyBox, since a machine may have a program of that name (`join`).
+    let told = all(&session(&format!("rootfs\nchroot\nrlab doctor\n{}\n", typed.join(" -h\n"))));
+    let told = told.split_whitespace().collect::<Vec<_>>().join(" ");
+    for mode in typed {
+        assert!(told.contains(&format!("`rlab {mode}` is typed in your own shell")), "{mode}: {told}");
+    }
+    assert!(told.contains("`rlab …` is typed in your own shell"), "{told}");
 }
 
 fn all(output: &Output) -> String {

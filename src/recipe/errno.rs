@@ -15,7 +15,7 @@ use nix::errno::Errno;
 use crate::error::{Refusal, Trouble};
 use crate::recipe::compose::RootChange;
 use crate::recipe::ingredient::Namespace;
-use crate::recipe::line::near_word;
+use crate::recipe::line::{near_word, of_the_shell};
 use crate::recipe::outcome::{Call, CallResult};
 use crate::recipe::place::Place;
 use crate::recipe::plan::Plan;
@@ -181,15 +181,23 @@ pub fn meaning(call: &str, args: &str, errno: i32, context: &Context) -> Option<
         means = means.replace("{interpreter}", interpreter);
     }
     let missing = known == Errno::ENOENT && !matches!(context.executable, Executable::Interpreter(_));
-    let near = mistyped(call, args).or(context.near.as_deref()).filter(|_| missing);
-    let mend = near.map_or_else(|| row.mend.to_owned(), |word| format!("did you mean `{word}`?"));
+    let meant = program(call, args).filter(|_| missing).and_then(|program| meant(program, context));
+    let mend = meant.unwrap_or_else(|| row.mend.to_owned());
     Some(Meaning { errno: name(errno), entry: row.id, means, mend })
 }
 
-/// The word of rlab's own that the program of an execve is near to.
-fn mistyped(call: &str, args: &str) -> Option<&'static str> {
+/// The name of the program that an execve was to start, as it was typed.
+fn program<'a>(call: &str, args: &'a str) -> Option<&'a str> {
     let (_, argv) = args.split_once("[\"").filter(|_| call == "execve")?;
-    near_word(argv.split('"').next()?)
+    argv.split('"').next()
+}
+
+/// What somebody wants who types the name of a program that is not there.
+fn meant(program: &str, context: &Context) -> Option<String> {
+    of_the_shell(program).or_else(|| {
+        let near = near_word(program).or(context.near.as_deref())?;
+        Some(format!("did you mean `{near}`?"))
+    })
 }
 
 /// What the refusal of the last of these calls means here, where the table knows.

@@ -22,7 +22,7 @@ pub(crate) use image::{ACTS as IMAGE_ACTS, CONFIG_FLAGS as IMAGE_FLAGS};
 pub(crate) use mount::FLAGS as MOUNT_FLAGS;
 pub(crate) use print::quoted;
 pub(crate) use unshare::{Flag as UnshareFlag, flag as unshare_flags};
-pub use words::{WORDS, near_word};
+pub use words::{OF_THE_SHELL, WORDS, near_word, of_the_shell};
 
 /// A program to run, and how it was typed.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]

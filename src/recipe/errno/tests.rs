@@ -142,6 +142,10 @@ fn a_mistyped_word_is_recognised() {
     let near = |args: &str| meaning("execve", args, Errno::ENOENT as i32, &context).unwrap().mend;
     assert!(near("\"/bin/pss\", [\"pss\"], …").contains("`ps`"));
     assert!(near("\"/bin/unshar\", [\"unshar\"], …").contains("`unshare`"));
+    // A way to start rlab is no mistyped word, however near it is to one (`docker`, `last`, `clear`).
+    assert!(near("\"/bin/doctor\", [\"doctor\"], …").contains("`rlab doctor` is typed in your own shell"));
+    assert!(mend("rlab").contains("`rlab …` is typed in your own shell"));
+    assert!(mend("list").contains("`labs`"));
     // The program of that name, after `run`.
     assert!(!mend("mount").contains("did you mean"));
 }

@@ -63,6 +63,22 @@ pub const WORDS: &[(&str, &str)] = &[
     ("quit", "leave, also `exit`, `bye`, `q`"),
 ];
 
+/// Ways to start rlab (`rlab doctor`) that are no words of the REPL, and rlab itself: typed here, they would be
+/// programs of the container.
+pub const OF_THE_SHELL: &[&str] = &[
+    "challenge",
+    "clean",
+    "doctor",
+    "join",
+    "list",
+    "new",
+    "play",
+    "present",
+    "progress",
+    "rlab",
+    "workshop",
+];
+
 /// Reads a line that is neither `!COMMAND` nor a pasted prompt, from byte `from` on.
 pub(super) fn read(text: &str, from: usize) -> Result<Line, LineError> {
     let found = scan(text, from)?;
@@ -315,4 +331,12 @@ pub(super) fn first_words() -> impl Iterator<Item = &'static str> {
 /// The word of rlab's own that a mistyped program is near to, such as `unshare` for `unshar`.
 pub fn near_word(typed: &str) -> Option<&'static str> {
     nearest(typed, first_words()).filter(|near| *near != typed)
+}
+
+/// What somebody wants who types a way to start rlab where a program of the container is meant.
+pub fn of_the_shell(typed: &str) -> Option<String> {
+    let mode = *OF_THE_SHELL.iter().find(|mode| **mode == typed)?;
+    let whole = if mode == "rlab" { "rlab …".to_owned() } else { format!("rlab {mode}") };
+    let here = if mode == "list" { "`labs` lists them here; " } else { "" };
+    Some(format!("{here}`{whole}` is typed in your own shell: after `quit`, or in a second terminal"))
 }
