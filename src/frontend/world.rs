@@ -16,7 +16,7 @@ use crate::recipe::process::Process;
 use crate::sandbox::caps::Caps;
 use crate::sandbox::challenge::Looker;
 use crate::sandbox::look::View;
-use crate::sandbox::{Sandbox, session};
+use crate::sandbox::{Sandbox, errand};
 use crate::session::world::{Listener, Live, World};
 
 /// The sandbox as the walk sees it.
@@ -160,11 +160,11 @@ fn lacking(need: Need, trouble: Trouble) -> Trouble {
 }
 
 /// The sandbox's events are the walk's.
-fn pass_on(live: Listener<'_>) -> impl FnMut(session::Live<'_>) {
+fn pass_on(live: Listener<'_>) -> impl FnMut(errand::Live<'_>) {
     |event| match event {
-        session::Live::Calls(calls) => live(Live::Calls(calls)),
-        session::Live::Output(bytes, stderr) => live(Live::Output(bytes, stderr)),
-        session::Live::Working(work) => live(Live::Working(work)),
+        errand::Live::Calls(calls) => live(Live::Calls(calls)),
+        errand::Live::Output(bytes, stderr) => live(Live::Output(bytes, stderr)),
+        errand::Live::Working(work) => live(Live::Working(work)),
     }
 }
 

@@ -300,6 +300,28 @@ pub struct Outcome {
     pub millis: u64,
 }
 
+impl Outcome {
+    /// A command that ended so. Nothing else is known of it.
+    pub fn new(place: Place, command: impl Into<String>, end: End) -> Self {
+        Self {
+            place,
+            command: command.into(),
+            job: None,
+            calls: Vec::new(),
+            end,
+            stdout: String::new(),
+            stderr: String::new(),
+            truncated: false,
+            interrupted: false,
+            capped: Vec::new(),
+            seen: None,
+            limits: Vec::new(),
+            memory: None,
+            millis: 0,
+        }
+    }
+}
+
 /// Bytes kept of a command's output.
 pub const OUTPUT_LIMIT: usize = 1 << 20;
 

@@ -291,22 +291,7 @@ fn mounts(pid: i32) -> Vec<String> {
 
 /// A process, or a group without one, as an outcome that goals can be judged by.
 fn outcome(seen: Option<Seen>, limits: Vec<LimitSeen>, memory: Option<MemorySeen>) -> Outcome {
-    Outcome {
-        place: Place::Inside,
-        command: String::new(),
-        job: None,
-        calls: Vec::new(),
-        end: End::Running,
-        stdout: String::new(),
-        stderr: String::new(),
-        truncated: false,
-        interrupted: false,
-        capped: Vec::new(),
-        seen,
-        limits,
-        memory,
-        millis: 0,
-    }
+    Outcome { seen, limits, memory, ..Outcome::new(Place::Inside, "", End::Running) }
 }
 
 /// The mount point of every hierarchy of control groups.

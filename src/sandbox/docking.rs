@@ -12,10 +12,11 @@ use crate::recipe::machine::Machine;
 use crate::recipe::outcome::{End, LimitSeen, Outcome, Place, Work};
 use crate::recipe::plan::{Plan, RootPlace};
 use crate::sandbox::engine::{Engine, memory_group};
+use crate::sandbox::errand::{Errand, Kind, Listener, Live};
 use crate::sandbox::image::pack;
 use crate::sandbox::image::store::Layout;
 use crate::sandbox::memory::Watch;
-use crate::sandbox::session::{Errand, Kind, Listener, Live, Sandbox};
+use crate::sandbox::session::Sandbox;
 use crate::sandbox::{inspect, machine, mark, observe};
 
 /// What the engine mounts stays its own.
@@ -124,7 +125,7 @@ impl Sandbox {
     /// It cannot, in its own words.
     pub fn try_engine(&mut self) -> Result<()> {
         let had_engine = self.standing.engine().is_some();
-        let silent = &mut |_: super::session::Live<'_>| {};
+        let silent = &mut |_: super::errand::Live<'_>| {};
         let words = |line: &str| line.split(' ').map(str::to_owned).collect::<Vec<_>>();
         let mut tried = Ok(());
         for line in ["import - rlab-doctor", "run --rm --memory=7m rlab-doctor true"] {

@@ -13,10 +13,11 @@ use crate::recipe::machine::{CgroupVersion, Machine};
 use crate::recipe::outcome::{Outcome, Seen};
 use crate::recipe::plan::Plan;
 use crate::sandbox::caps::Bound;
+use crate::sandbox::errand::{Errand, Kind, Listener};
 use crate::sandbox::launch;
 use crate::sandbox::observe;
 use crate::sandbox::program::Ground;
-use crate::sandbox::session::{Errand, Kind, Listener, Sandbox};
+use crate::sandbox::session::Sandbox;
 
 /// A container that is joined.
 pub(super) struct Target {

@@ -11,9 +11,10 @@ use crate::recipe::image::Act;
 use crate::recipe::image::start::{self, Start};
 use crate::recipe::line::Command;
 use crate::recipe::outcome::{End, Outcome, Place};
+use crate::sandbox::errand::{Errand, Kind, Listener, Live};
 use crate::sandbox::image::apply::Unpacked;
 use crate::sandbox::image::store::Layout;
-use crate::sandbox::session::{Errand, Kind, Listener, Live, Sandbox};
+use crate::sandbox::session::Sandbox;
 
 /// The longest `/etc/passwd` that is read, in bytes.
 const LONGEST_FILE: u64 = 1 << 20;
@@ -53,20 +54,10 @@ impl Sandbox {
             }
         }
         Ok(Outcome {
-            place: Place::Host,
-            command: act.to_string(),
-            job: None,
-            calls: Vec::new(),
-            end,
             stdout,
             stderr,
-            truncated: false,
-            interrupted: false,
-            capped: Vec::new(),
-            seen: None,
-            limits: Vec::new(),
-            memory: None,
             millis: u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
+            ..Outcome::new(Place::Host, act.to_string(), end)
         })
     }
 

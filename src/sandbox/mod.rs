@@ -28,6 +28,7 @@
 //! - [`shell`]: an interactive shell inside. [`enter`]: a program that joins a container which stays.
 //! - [`challenge`]: a plain root shell in a place of its own, watched from outside.
 //! - [`look`]: what a program inside would find at a path, without running one.
+//! - [`errand`]: one command of a session: heard while it runs, its end told.
 //! - [`session`]: all of it together, for one session.
 //! - [`inspect`]: any process of the machine, from the outside.
 //! - [`oneshot`]: one command under a recipe, nothing else (`rlab exec`).
@@ -42,6 +43,7 @@ pub mod collect;
 mod docking;
 pub mod engine;
 pub mod enter;
+pub mod errand;
 pub mod group;
 mod guard;
 mod handing;

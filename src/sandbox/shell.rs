@@ -6,8 +6,9 @@ use crate::kernel::terminal::{Over, Relay};
 use crate::recipe::compose::Recipe;
 use crate::recipe::line::Command;
 use crate::recipe::outcome::{Call, End, Outcome, Place, Seen};
+use crate::sandbox::errand::killed;
 use crate::sandbox::launch::{self, Process};
-use crate::sandbox::session::{Sandbox, killed};
+use crate::sandbox::session::Sandbox;
 
 impl Sandbox {
     /// Runs the shell until it ends.
@@ -42,20 +43,13 @@ impl Sandbox {
         self.explain(&mut calls, recipe, &plan, &program);
         let killed = killed(end, launched.process.as_ref());
         Ok(Outcome {
-            place: Place::Inside,
-            command: command.text,
-            job: None,
             calls,
-            end,
-            stdout: String::new(),
-            stderr: String::new(),
-            truncated: false,
-            interrupted: false,
             capped: bound.met().into_iter().collect(),
             seen,
             limits: self.limits(recipe),
             memory: watch.map(|watch| watch.end(killed.map(|pid| (pid, "sh")))),
             millis,
+            ..Outcome::new(Place::Inside, command.text, end)
         })
     }
 

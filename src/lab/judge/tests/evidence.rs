@@ -45,16 +45,9 @@ pub(super) fn three_rows() -> Ablation {
 /// A container with everything of its own, in a group, that ended well.
 pub(super) fn outcome() -> Outcome {
     Outcome {
-        place: Place::Inside,
-        command: "ps -A".to_owned(),
-        job: None,
         calls: vec![Call::new("execve", "", CallResult::Value(0))],
-        end: End::Exited(0),
         stdout: "PID USER\n1 root\n".to_owned(),
         stderr: "a warning\n".to_owned(),
-        truncated: false,
-        interrupted: false,
-        capped: Vec::new(),
         seen: Some(seen()),
         limits: vec![LimitSeen {
             resource: Resource::Memory,
@@ -70,6 +63,7 @@ pub(super) fn outcome() -> Outcome {
             victim: None,
         }),
         millis: 3,
+        ..Outcome::new(Place::Inside, "ps -A", End::Exited(0))
     }
 }
 
