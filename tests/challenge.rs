@@ -9,6 +9,7 @@ use std::path::Path;
 use std::process::Command;
 
 use support::screen::{ENTER, Screen, Seat};
+use support::user::User;
 use support::{can_run_labs, has, is_root, left_by, rlab, skip, status, stderr, wait_for};
 
 /// Whether the article's paths are there: its control groups are those of v1.
@@ -322,15 +323,7 @@ fn who_cannot_is_told_what_is_needed() {
         return;
     }
     let home = tempfile::tempdir().unwrap();
-    let program = home.path().join("rlab");
-    support::peers::copy_program(&program);
-    std::fs::set_permissions(home.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
-    let output = Command::new("setpriv")
-        .args(["--reuid=61238", "--regid=61238", "--clear-groups"])
-        .arg(&program)
-        .args(["challenge", "chroot"])
-        .output()
-        .unwrap();
+    let output = User::new(61_238).rlab().args(["challenge", "chroot"]).output().unwrap();
     assert_eq!(status(&output), 3, "{}", stderr(&output));
     assert!(
         stderr(&output).contains("needs root") && stderr(&output).contains("hint:"),

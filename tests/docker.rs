@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use support::peers::{find, lives, seconds};
 use support::{
-    can_run_labs, fed, feed, has, left_by, marked_by, rlab, status, stderr, stdout, told, wait_for,
+    can_run_labs, fed, feed, guest, has, left_by, marked_by, rlab, status, stderr, stdout, told, wait_for,
 };
 
 /// The engines that are here; says what is missing.
@@ -419,55 +419,16 @@ fn who_joins_a_container_is_killed_first_even_where_the_first_process_holds_more
     }
 }
 
-/// The first process of a guest that has this machine's files to read, and file systems in memory to write to.
-const INIT: &str = "#!/bin/sh
-export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
-mount -t proc proc /proc
-mount -t sysfs sysfs /sys
-mount -t tmpfs tmpfs /run
-mount -t devtmpfs dev /dev
-mkdir -p /dev/pts /dev/shm
-mount -t devpts devpts /dev/pts
-mount -t tmpfs tmpfs /dev/shm
-ln -s /proc/self/fd /dev/fd
-mount -t cgroup2 cgroup2 /sys/fs/cgroup
-echo '+memory +pids +cpu' >/sys/fs/cgroup/cgroup.subtree_control
-ip link set lo up
-echo \"groups: $(stat -f -c %T /sys/fs/cgroup)\"
-TMPDIR=/dev/shm HOME=/dev/shm RLAB_ENGINE=docker RLAB run docker --plain
-echo \"left: $(ls -d /sys/fs/cgroup/rlab.* /dev/shm/rlab.* 2>/dev/null)\"
-sync
-echo o >/proc/sysrq-trigger
-sleep 60
-";
-
 #[test]
 fn on_a_kernel_with_cgroup_v2_alone_the_lab_holds_with_docker() {
     if !engines().contains(&"docker") || !has("linux.uml") {
         return;
     }
-    let place = tempfile::tempdir().unwrap();
-    let init = place.path().join("init");
-    std::fs::write(&init, INIT.replace("RLAB run", &format!("{} run", env!("CARGO_BIN_EXE_rlab")))).unwrap();
-    std::fs::set_permissions(&init, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
-    let output = Command::new("timeout")
-        .args([
-            "--kill-after=5",
-            "300",
-            "linux.uml",
-            "mem=1500M",
-            "root=/dev/root",
-            "rootfstype=hostfs",
-            "ro",
-        ])
-        .args(["rootflags=/", "con=null", "con0=fd:0,fd:1", "quiet"])
-        .arg(format!("uml_dir={}", place.path().display()))
-        .arg(format!("init={}", init.display()))
-        .stdin(Stdio::null())
-        .stderr(Stdio::null())
-        .output()
-        .unwrap();
-    let told = stdout(&output).replace('\r', "");
-    assert!(told.contains("groups: cgroup2fs") && told.contains("6 steps passed, 0 failed"), "{told}");
+    let told = guest::on_v2_alone(&format!(
+        "RLAB_ENGINE=docker {} run docker --plain\n\
+         echo \"left: $(ls -d /sys/fs/cgroup/rlab.* /dev/shm/rlab.* 2>/dev/null)\"",
+        env!("CARGO_BIN_EXE_rlab")
+    ));
+    assert!(told.contains("6 steps passed, 0 failed"), "{told}");
     assert!(told.contains("7340032 in memory.max") && told.contains("\nleft: \n"), "{told}");
 }

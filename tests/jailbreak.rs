@@ -8,7 +8,8 @@ mod support;
 use std::process::Command;
 
 use serde_json::Value;
-use support::{can_run_labs, has, is_root, outcomes, stdout, told};
+use support::user::User;
+use support::{can_run_labs, feed, has, is_root, outcomes, stdout, told};
 
 fn said(line: &Value) -> &str {
     line["outcome"]["stdout"].as_str().unwrap_or_default().trim()
@@ -63,25 +64,9 @@ fn an_ordinary_user_gets_out_of_a_jail_of_their_own() {
     if !is_root() || !has("setpriv") {
         return;
     }
-    let home = tempfile::tempdir().unwrap();
-    let place = home.path().join("place");
-    std::fs::create_dir(&place).unwrap();
-    std::fs::set_permissions(home.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
-    std::os::unix::fs::chown(&place, Some(61_237), Some(61_237)).unwrap();
-    let program = home.path().join("rlab");
-    support::peers::copy_program(&program);
-    let script = place.join("lines");
-    std::fs::write(&script, "rootfs\nchroot\nls /\nescape cat /host.txt\n").unwrap();
-    let output = Command::new("setpriv")
-        .args(["--reuid=61237", "--regid=61237", "--clear-groups"])
-        .arg(&program)
-        .args(["run", "--format", "json", "--script"])
-        .arg(&script)
-        .env("HOME", &place)
-        .env("XDG_STATE_HOME", &place)
-        .env("TMPDIR", &place)
-        .output()
-        .unwrap();
+    let user = User::new(61_237);
+    let lines = "rootfs\nchroot\nls /\nescape cat /host.txt\n";
+    let output = feed(user.rlab().args(["run", "--format", "json", "--script", "-"]), lines);
     let told = told(&output);
     if told[2]["outcome"]["end"]["exited"] != 0 {
         return support::skip("an ordinary user can make no container here");

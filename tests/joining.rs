@@ -6,7 +6,8 @@
 mod support;
 
 use serde_json::Value;
-use support::{can_run_labs, has, is_root, outcomes, status, stdout};
+use support::user::User;
+use support::{can_run_labs, feed, has, is_root, outcomes, status, stdout};
 
 /// What the last lines wrote, so many of them.
 fn last(told: &[Value], count: usize) -> Vec<String> {
@@ -125,30 +126,10 @@ fn an_ordinary_user_enters_a_container_of_their_own() {
     if !is_root() || !has("setpriv") {
         return;
     }
-    let home = tempfile::tempdir().unwrap();
-    let place = home.path().join("place");
-    std::fs::create_dir(&place).unwrap();
-    std::fs::set_permissions(home.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
-    std::os::unix::fs::chown(&place, Some(61_236), Some(61_236)).unwrap();
-    let program = home.path().join("rlab");
-    support::peers::copy_program(&program);
-    let script = place.join("lines");
-    std::fs::write(
-        &script,
-        "rootfs\nunshare --pid --mount-proc\npivot_root\nsleep 17776 &\nnsenter -t 1 --all --root ls /proc/1/exe\n\
-         nsenter -t 1 --pid --mount ls /\n",
-    )
-    .unwrap();
-    let output = std::process::Command::new("setpriv")
-        .args(["--reuid=61236", "--regid=61236", "--clear-groups"])
-        .arg(&program)
-        .args(["run", "--format", "json", "--script"])
-        .arg(&script)
-        .env("HOME", &place)
-        .env("XDG_STATE_HOME", &place)
-        .env("TMPDIR", &place)
-        .output()
-        .unwrap();
+    let user = User::new(61_236);
+    let lines = "rootfs\nunshare --pid --mount-proc\npivot_root\nsleep 17776 &\n\
+                 nsenter -t 1 --all --root ls /proc/1/exe\nnsenter -t 1 --pid --mount ls /\n";
+    let output = feed(user.rlab().args(["run", "--format", "json", "--script", "-"]), lines);
     let report: Value = serde_json::from_str(&stdout(&output)).unwrap();
     let told = report["labs"][0]["start"].as_array().unwrap();
     if told[1]["trouble"].is_object() || told[3]["outcome"]["end"] != "running" {

@@ -7,49 +7,23 @@ mod support;
 
 use std::os::unix::fs::chown;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Output;
 
+use support::user::User;
 use support::{LABS, alone, has, others, status, stderr, stdout};
 
 const USER: u32 = 65_531;
 
-/// A user with a home, and the program where that user may run it.
-struct User {
-    home: tempfile::TempDir,
+/// Runs rlab as this user; `before` is done as root, in the process that becomes rlab.
+fn rlab(user: &User, before: &str, words: &[&str]) -> Output {
+    user.after(before, words).output().unwrap()
 }
 
-impl User {
-    fn new() -> Self {
-        let home = tempfile::tempdir().unwrap();
-        chown(home.path(), Some(USER), Some(USER)).unwrap();
-        support::peers::copy_program(&home.path().join("rlab"));
-        Self { home }
-    }
-
-    /// Runs rlab as this user; `before` is done as root, in the process that becomes rlab.
-    fn rlab(&self, before: &str, words: &[&str]) -> Output {
-        let home = self.home.path();
-        let script = format!(
-            "{before} exec setpriv --reuid={USER} --regid={USER} --clear-groups \"$HOME/rlab\" \"$@\""
-        );
-        Command::new("sh")
-            .args(["-c", &script, "sh"])
-            .args(words)
-            .env("HOME", home)
-            .env("XDG_STATE_HOME", home.join("state"))
-            .env("TMPDIR", home)
-            .env("NO_COLOR", "1")
-            .current_dir("/")
-            .output()
-            .unwrap()
-    }
-
-    fn leaves_nothing(&self) {
-        assert_eq!(others(), Vec::<String>::new());
-        let names = std::fs::read_dir(self.home.path()).unwrap().flatten().map(|entry| entry.file_name());
-        let left: Vec<_> = names.filter(|name| name.to_string_lossy().starts_with("rlab.")).collect();
-        assert!(left.is_empty(), "{left:?}");
-    }
+fn leaves_nothing(user: &User) {
+    assert_eq!(others(), Vec::<String>::new());
+    let names = std::fs::read_dir(user.home()).unwrap().flatten().map(|entry| entry.file_name());
+    let left: Vec<_> = names.filter(|name| name.to_string_lossy().starts_with("rlab.")).collect();
+    assert!(left.is_empty(), "{left:?}");
 }
 
 fn told(output: &Output) -> String {
@@ -61,9 +35,9 @@ fn what_a_user_namespace_allows_works_and_the_id_maps_are_told() {
     if !alone("what_a_user_namespace_allows_works_and_the_id_maps_are_told") || !has("setpriv") {
         return;
     }
-    let user = User::new();
+    let user = User::new(USER);
     for lab in ["chroot", "pid-namespace"] {
-        let output = user.rlab("", &["run", lab, "--strict"]);
+        let output = rlab(&user, "", &["run", lab, "--strict"]);
         assert_eq!(status(&output), 0, "{lab}: {}", told(&output));
     }
     // Every namespace, a root, a proc, a host name, and what the kernel says of the ids.
@@ -77,7 +51,7 @@ fn what_a_user_namespace_allows_works_and_the_id_maps_are_told() {
     let mut words: Vec<&str> = vec!["exec"];
     words.extend(with.iter().map(String::as_str));
     words.extend(["--", "sh", "-c", "id -u; hostname; echo $$; cat /proc/self/uid_map /proc/self/gid_map"]);
-    let output = user.rlab("", &words);
+    let output = rlab(&user, "", &words);
     let seen: Vec<String> = stdout(&output).split_whitespace().map(str::to_owned).collect();
     let map = ["0".to_owned(), USER.to_string(), "1".to_owned()];
     assert_eq!(
@@ -86,7 +60,7 @@ fn what_a_user_namespace_allows_works_and_the_id_maps_are_told() {
         "{}",
         told(&output)
     );
-    user.leaves_nothing();
+    leaves_nothing(&user);
 }
 
 #[test]
@@ -94,20 +68,20 @@ fn without_a_delegated_group_a_memory_lab_is_not_run_and_the_way_is_told() {
     if !alone("without_a_delegated_group_a_memory_lab_is_not_run_and_the_way_is_told") || !has("setpriv") {
         return;
     }
-    let user = User::new();
+    let user = User::new(USER);
     // Which of them depends on the machine: v1, or v2 with systemd or without.
     let entries = rlab::recipe::errno::entries().filter(|entry| entry.id.starts_with("group-not-yours"));
     let mends: Vec<&str> = entries.map(|entry| entry.mend).collect();
     for words in [&["run", "memory-cgroup"][..], &["run", "container"], &["run", "--all", "--strict"]] {
-        let output = user.rlab("", words);
+        let output = rlab(&user, "", words);
         assert_eq!(status(&output), 3, "{words:?}: {}", told(&output));
         // The line is folded to the width of the terminal.
         let folded = told(&output).split_whitespace().collect::<Vec<_>>().join(" ");
         assert!(mends.iter().any(|mend| folded.contains(mend)), "{folded}");
     }
-    assert_eq!(status(&user.rlab("", &["run", "--all"])), 0, "skipped, and told so");
+    assert_eq!(status(&rlab(&user, "", &["run", "--all"])), 0, "skipped, and told so");
     // Of the lab that needs a group for some of its steps the others are done.
-    let output = user.rlab("", &["run", "container", "--format", "json"]);
+    let output = rlab(&user, "", &["run", "container", "--format", "json"]);
     let report: serde_json::Value = serde_json::from_str(&stdout(&output)).unwrap();
     let steps = report["labs"][0]["steps"].as_array().unwrap();
     let of = |step: &serde_json::Value| format!("{} {}", step["id"], step["verdict"]).replace('"', "");
@@ -117,7 +91,7 @@ fn without_a_delegated_group_a_memory_lab_is_not_run_and_the_way_is_told() {
     let skipped = steps.iter().filter(|step| step["verdict"] == "skip");
     assert!(skipped.clone().all(|step| step["reason"].as_str().is_some_and(|why| why.contains("EACCES"))));
     assert_eq!(report["labs"][0]["verdict"], "in part");
-    user.leaves_nothing();
+    leaves_nothing(&user);
 }
 
 /// Groups handed over to the user, removed when it is dropped.
@@ -165,15 +139,15 @@ fn in_a_delegated_group_every_lab_runs() {
         // The kernel matrix does the same on v2.
         return support::skip("no v1 hierarchy of memory, pids and cpu in which a group can be delegated");
     };
-    let user = User::new();
+    let user = User::new(USER);
     let join: String =
         groups.0.iter().map(|path| format!("echo 0 > {}/cgroup.procs && ", path.display())).collect();
     // The engine of the lab `docker` wants root.
     for lab in LABS.into_iter().filter(|lab| *lab != "docker") {
-        let output = user.rlab(&join, &["run", lab, "--strict"]);
+        let output = rlab(&user, &join, &["run", lab, "--strict"]);
         assert_eq!(status(&output), 0, "{lab}: {}", told(&output));
     }
-    user.leaves_nothing();
+    leaves_nothing(&user);
     for path in &groups.0 {
         std::fs::remove_dir(path).unwrap_or_else(|error| panic!("{} is not empty: {error}", path.display()));
     }

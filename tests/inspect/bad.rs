@@ -1,6 +1,7 @@
 //! Who is not there, and who may not read.
 
 use super::*;
+use crate::support::user::User;
 
 #[test]
 fn who_may_not_read_all_is_told_what_is_missing() {
@@ -9,16 +10,8 @@ fn who_may_not_read_all_is_told_what_is_missing() {
     }
     let seconds = seconds();
     let sleeper = Sleeper::start(Command::new("sleep").arg(&seconds), &seconds);
-    // Where that user may run it.
-    let place = tempfile::tempdir().unwrap();
-    fs::set_permissions(place.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
-    let program = place.path().join("rlab");
-    copy_program(&program);
-    let as_user = |words: &[&str]| {
-        let mut command = Command::new("setpriv");
-        command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]).arg(&program).args(words);
-        command.env("NO_COLOR", "1").current_dir("/").output().unwrap()
-    };
+    let user = User::new(65_534);
+    let as_user = |words: &[&str]| user.rlab().args(words).output().unwrap();
     let output = as_user(&["inspect", &sleeper.pid.to_string(), "--format", "json"]);
     assert_eq!(status(&output), 3, "{}", stderr(&output));
     let told: Value = serde_json::from_str(&stdout(&output)).unwrap();

@@ -24,7 +24,7 @@ use rlab::recipe::line::{Command as Program, Line};
 use rlab::recipe::plan::{Plan, RootPlace};
 use rlab::sandbox::machine;
 use serde_json::{Value, json};
-use support::peers::{Daemon, Store, copy_program, find, lives, seconds};
+use support::peers::{Daemon, Store, find, lives, seconds};
 use support::{can_run_labs, has, is_root, outcomes, rlab, run, status, stderr, stdout};
 
 /// A process that is ended when the test is done with it.

@@ -2,6 +2,7 @@
 
 #![allow(dead_code, reason = "every test binary uses its own part")]
 
+pub(crate) mod guest;
 pub(crate) mod peers;
 pub(crate) mod picture;
 pub(crate) mod recorded;
@@ -9,6 +10,7 @@ pub(crate) mod refusals;
 pub(crate) mod screen;
 mod seat;
 pub(crate) mod seccomp;
+pub(crate) mod user;
 mod window;
 
 use std::io::Write;
