@@ -6,10 +6,11 @@
 mod support;
 
 use std::io::Write;
-use std::os::unix::fs::{MetadataExt, chown};
+use std::os::unix::fs::MetadataExt;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
+use support::user::User;
 use support::{alone, fed, has, is_root, marked_by, others, rlab, skip, status, stderr, stdout, wait_for};
 
 /// Forks itself anew for ever.
@@ -73,7 +74,7 @@ fn the_cap_is_not_the_recipes() {
         return;
     }
     let home = tempfile::tempdir().unwrap();
-    let many = "sh -c 'i=0; while [ $i -lt 40 ]; do sleep 9 & i=$((i+1)); done; echo all of them'";
+    let many = "sh -c 'i=0; while [ $i -lt 40 ]; do sleep 99 & i=$((i+1)); done; echo all of them'";
     let told = report(home.path(), &[], &format!("unshare --pid\n{many}\nrecipe\n"));
     assert!(told.contains("all of them") && !told.contains("\"processes\": {"), "{told}");
     assert!(!told.contains("pids.max"), "{told}");
@@ -89,7 +90,7 @@ fn a_one_shot_container_is_capped_too() {
         return;
     }
     let home = tempfile::tempdir().unwrap();
-    let many = "i=0; while [ $i -lt 600 ]; do sleep 9 & i=$((i+1)); done; echo all";
+    let many = "i=0; while [ $i -lt 600 ]; do sleep 99 & i=$((i+1)); done; echo all";
     let output =
         rlab(home.path()).args(["exec", "--with=unshare --pid", "--", "sh", "-c", many]).output().unwrap();
     assert_eq!(stdout(&output), "");
@@ -104,6 +105,37 @@ fn a_one_shot_container_is_capped_too() {
     assert!((200 << 20..=256 << 20).contains(&held), "{held} bytes in memory");
     let output = rlab(home.path()).args(["exec", "--", "sh", "-c", "ulimit -f"]).output().unwrap();
     assert_eq!(stdout(&output), "unlimited\n", "what it writes is the caller's own");
+}
+
+/// Starts a thousand and a half programs one after the other, whose parents end at once.
+const ORPHANS: &str = "i=0; while [ $i -lt 1500 ]; do (true &); i=$((i+1)); done; echo all";
+
+#[test]
+fn what_has_ended_counts_no_longer() {
+    if !alone("what_has_ended_counts_no_longer") {
+        return;
+    }
+    let home = tempfile::tempdir().unwrap();
+    let told = report(home.path(), &[], &format!("sh -c '{ORPHANS}'\n"));
+    assert!(told.contains("\"stdout\": \"all\\n\"") && told.contains("\"capped\": []"), "{told}");
+    let output = rlab(home.path()).args(["exec", "--", "sh", "-c", ORPHANS]).output().unwrap();
+    assert_eq!((stdout(&output), stderr(&output)), ("all\n".to_owned(), String::new()));
+}
+
+#[test]
+fn a_one_shot_without_a_pid_namespace_ends_what_it_started() {
+    if !alone("a_one_shot_without_a_pid_namespace_ends_what_it_started") || !has("setpriv") {
+        return;
+    }
+    let home = tempfile::tempdir().unwrap();
+    let user = User::new(65_534);
+    for mut rlab in [rlab(home.path()), user.rlab()] {
+        let words =
+            ["exec", "--", "sh", "-c", "sleep 901 & (sleep 902 &); setsid sleep 903 & echo on its way"];
+        assert!(rlab.args(words).stdout(Stdio::null()).status().unwrap().success());
+        // At once, and not by the next one that collects.
+        assert_eq!(others(), Vec::<String>::new());
+    }
 }
 
 /// The first PID namespace of a machine, from which all processes of a user can be seen.
@@ -121,21 +153,10 @@ fn without_root_a_plain_program_counts_with_the_rest_of_the_users() {
         skip("in an inner PID namespace nobody can tell how many processes a user has");
         return;
     }
-    let home = tempfile::tempdir().unwrap();
-    chown(home.path(), Some(65532), Some(65532)).unwrap();
-    let program = home.path().join("rlab");
-    support::peers::copy_program(&program);
+    let user = User::new(65_532);
     let exec = |count: u32| -> Output {
-        let many = format!("i=0; while [ $i -lt {count} ]; do sleep 9 & i=$((i+1)); done; echo all");
-        Command::new("setpriv")
-            .args(["--reuid=65532", "--regid=65532", "--clear-groups"])
-            .arg(&program)
-            .args(["exec", "--", "sh", "-c", &many])
-            .env("HOME", home.path())
-            .env("TMPDIR", home.path())
-            .current_dir("/")
-            .output()
-            .unwrap()
+        let many = format!("i=0; while [ $i -lt {count} ]; do sleep 99 & i=$((i+1)); done; echo all");
+        user.rlab().args(["exec", "--", "sh", "-c", &many]).output().unwrap()
     };
     assert_eq!(stdout(&exec(400)), "all\n", "{}", stderr(&exec(400)));
     assert_eq!(stdout(&exec(600)), "");
@@ -146,21 +167,12 @@ fn without_root_the_user_namespace_counts() {
     if !alone("without_root_the_user_namespace_counts") || !has("setpriv") {
         return;
     }
-    let home = tempfile::tempdir().unwrap();
-    chown(home.path(), Some(65533), Some(65533)).unwrap();
-    let program = home.path().join("rlab");
-    support::peers::copy_program(&program);
-    let many = |count: u32| format!("i=0; while [ $i -lt {count} ]; do sleep 9 & i=$((i+1)); done; echo all");
+    let user = User::new(65_533);
+    let many =
+        |count: u32| format!("i=0; while [ $i -lt {count} ]; do sleep 99 & i=$((i+1)); done; echo all");
     let exec = |count| -> Output {
-        Command::new("setpriv")
-            .args(["--reuid=65533", "--regid=65533", "--clear-groups"])
-            .arg(&program)
-            .args(["exec", "--with=unshare --pid --user", "--", "sh", "-c", &many(count)])
-            .env("HOME", home.path())
-            .env("TMPDIR", home.path())
-            .current_dir("/")
-            .output()
-            .unwrap()
+        let words = ["exec", "--with=unshare --pid --user", "--", "sh", "-c", &many(count)];
+        user.rlab().args(words).output().unwrap()
     };
     assert_eq!(stdout(&exec(400)), "all\n", "{}", stderr(&exec(400)));
     assert_eq!(stdout(&exec(600)), "");

@@ -79,6 +79,43 @@ impl Interrupts {
     }
 }
 
+/// While it lives, the end of a child wakes whoever polls the descriptor.
+#[derive(Debug)]
+pub struct Ends {
+    descriptor: SignalFd,
+    before: SigSet,
+}
+
+impl Ends {
+    /// Starts to listen.
+    ///
+    /// # Errors
+    /// EMFILE or ENOMEM of signalfd(2).
+    pub fn listen() -> nix::Result<Self> {
+        let signals: SigSet = std::iter::once(Signal::SIGCHLD).collect();
+        let descriptor = SignalFd::with_flags(&signals, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)?;
+        let before = signals.thread_swap_mask(SigmaskHow::SIG_BLOCK)?;
+        Ok(Self { descriptor, before })
+    }
+
+    /// Whether some have ended since this was asked last: one, or many.
+    pub fn take(&mut self) -> bool {
+        self.descriptor.read_signal().is_ok_and(|signal| signal.is_some())
+    }
+}
+
+impl AsFd for Ends {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.descriptor.as_fd()
+    }
+}
+
+impl Drop for Ends {
+    fn drop(&mut self) {
+        let _ = self.before.thread_set_mask();
+    }
+}
+
 /// The signal that came at the prompt; 0 for none.
 static CAME: AtomicI32 = AtomicI32::new(0);
 

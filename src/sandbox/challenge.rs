@@ -24,7 +24,6 @@ use crate::recipe::outcome::{End, GroupState, HostState, LimitSeen, MemorySeen, 
 use crate::recipe::plan::{Op, Plan, RootPlace};
 use crate::sandbox::caps::Bound;
 use crate::sandbox::group::{self, limit_file, limit_number};
-use crate::sandbox::launch;
 use crate::sandbox::observe;
 use crate::sandbox::owner;
 use crate::sandbox::session::Sandbox;
@@ -117,6 +116,7 @@ impl Sandbox {
             launched.calls.extend(calls);
             return Err(refused(&launched.calls));
         }
+        let orphans = self.orphans(pid);
         let over = {
             let process = &*process;
             let left = Cell::new(false);
@@ -128,14 +128,17 @@ impl Sandbox {
                 }
                 told
             };
-            let mut stopped = || left.set(left.get() || process.has_stopped());
+            let mut stopped = || {
+                left.set(left.get() || process.has_stopped());
+                orphans.reap();
+            };
             relay.run_beside(process.descriptor(), &mut stopped, Some(&mut tick))
         };
         if !matches!(over, Ok(Over::Ended)) {
             let _ = process.signal(libc::SIGKILL);
         }
         let end = process.wait()?;
-        launch::kill_strays(&self.known());
+        self.end_orphans();
         match over {
             Ok(Over::Asked(signal)) => self.ending = self.ending.or(Some(signal)),
             Ok(Over::Ended) => {}

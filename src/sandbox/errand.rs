@@ -12,7 +12,7 @@ use crate::sandbox::caps::Bound;
 use crate::sandbox::capture::{Capture, Output};
 use crate::sandbox::engine::Engine;
 use crate::sandbox::enter::Target;
-use crate::sandbox::launch::{self, Heard, Process, Supervised};
+use crate::sandbox::launch::{Heard, Process, Supervised};
 use crate::sandbox::memory::Room;
 use crate::sandbox::session::Sandbox;
 use crate::sandbox::teach::{self, Case};
@@ -171,10 +171,12 @@ impl Sandbox {
                         live(Live::Working(Work::Running { command: command.text.clone(), millis, memory }));
                     }
                 };
-                let done = process.supervise(capture, self.interrupts.as_mut(), &mut lasts, &mut sink)?;
+                let orphans = self.orphans(process.pid());
+                let done =
+                    process.supervise(capture, self.interrupts.as_mut(), &mut lasts, &orphans, &mut sink)?;
                 self.ending = self.ending.or(done.interrupted.filter(|signal| *signal != libc::SIGINT));
                 if inside {
-                    launch::kill_strays(&self.known());
+                    self.end_orphans();
                 }
                 done
             }

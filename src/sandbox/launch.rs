@@ -14,7 +14,7 @@ use crate::error::{Result, Trouble};
 use crate::kernel::call::SLOTS;
 use crate::kernel::launch::{self, Child, Program, Report, Stand};
 use crate::kernel::proc;
-use crate::kernel::signals::Interrupts;
+use crate::kernel::signals::{Ends, Interrupts};
 use crate::recipe::ingredient::Namespace;
 use crate::recipe::machine::Machine;
 use crate::recipe::outcome::{Call, CallResult, Capped, End, Seen};
@@ -22,8 +22,9 @@ use crate::recipe::plan::{Op, Plan, Prepare};
 use crate::sandbox::caps::LineWatch;
 use crate::sandbox::capture::{Capture, Output};
 use crate::sandbox::group::Group;
+use crate::sandbox::orphans::Orphans;
 use crate::sandbox::program::{self, Ground};
-use crate::sandbox::{birth, mark, observe, sweep};
+use crate::sandbox::{birth, observe};
 
 /// What a process is launched on.
 #[derive(Debug)]
@@ -262,14 +263,20 @@ impl Process {
     }
 
     /// Waits for its end. A signal that comes to rlab meanwhile is passed on; a process that has no handler for it is
-    /// killed, since PID 1 of a namespace would ignore it.
+    /// killed, since PID 1 of a namespace would ignore it. Where it has no PID namespace, its `orphans` are rlab's.
     ///
     /// # Errors
     /// What poll(2) or waitid(2) says.
-    pub fn wait_or_pass_on(&mut self, mut interrupts: Option<&mut Interrupts>) -> Result<End> {
+    pub fn wait_or_pass_on(
+        &mut self,
+        mut interrupts: Option<&mut Interrupts>,
+        orphans: Option<&Orphans>,
+    ) -> Result<End> {
+        let mut ends = orphans.and_then(|_| Ends::listen().ok());
         loop {
             let mut fds = vec![PollFd::new(self.child.pidfd.as_fd(), PollFlags::POLLIN)];
             fds.extend(interrupts.as_ref().map(|signals| PollFd::new(signals.as_fd(), PollFlags::POLLIN)));
+            fds.extend(ends.as_ref().map(|ends| PollFd::new(ends.as_fd(), PollFlags::POLLIN)));
             match poll(&mut fds, PollTimeout::NONE) {
                 Ok(_) | Err(Errno::EINTR) => {}
                 Err(errno) => return Err(Trouble::sandbox("cannot wait for the process").because(errno)),
@@ -277,6 +284,9 @@ impl Process {
             drop(fds);
             if self.has_ended() {
                 return self.wait();
+            }
+            if let (Some(orphans), true) = (orphans, ends.as_mut().is_some_and(Ends::take)) {
+                orphans.reap();
             }
             if let Some(signal) = interrupts.as_mut().and_then(|interrupts| interrupts.take()) {
                 // The terminal has sent SIGINT and SIGQUIT to a program in the foreground already.
@@ -303,13 +313,16 @@ impl Process {
         mut capture: Capture,
         mut interrupts: Option<&mut Interrupts>,
         lasts: &mut LineWatch,
+        orphans: &Orphans,
         sink: &mut dyn FnMut(Heard<'_>),
     ) -> Result<Supervised> {
         let (mut interrupted, mut capped) = (None, None);
+        let mut ends = Ends::listen().ok();
         loop {
             let mut fds = vec![PollFd::new(self.child.pidfd.as_fd(), PollFlags::POLLIN)];
             fds.extend(capture.open().map(|pipe| PollFd::new(pipe, PollFlags::POLLIN)));
             fds.extend(interrupts.as_ref().map(|signals| PollFd::new(signals.as_fd(), PollFlags::POLLIN)));
+            fds.extend(ends.as_ref().map(|ends| PollFd::new(ends.as_fd(), PollFlags::POLLIN)));
             match poll(&mut fds, PollTimeout::from(TICK)) {
                 Ok(0) => sink(Heard::Silence(self.millis())),
                 Ok(_) | Err(Errno::EINTR) => {}
@@ -323,6 +336,9 @@ impl Process {
             capture.drain(&mut |bytes, error| sink(Heard::Output(bytes, error)));
             if ended {
                 break;
+            }
+            if ends.as_mut().is_some_and(Ends::take) {
+                orphans.reap();
             }
             let signal = interrupts.as_mut().and_then(|interrupts| interrupts.take());
             interrupted = interrupted.or(signal);
@@ -401,34 +417,4 @@ pub fn resolve(program: &str, root: Option<&Path>) -> String {
         }
     }
     format!("/bin/{program}")
-}
-
-/// Kills what came out of a container that has ended and is still there: without a PID namespace of its own nobody
-/// ends the children of its first process. They have become ours, since rlab is their subreaper. `known` are the
-/// children that stay, with all that is below them.
-pub fn kill_strays(known: &[i32]) {
-    let strays = || proc::own_children().into_iter().filter(|pid| !known.contains(pid)).collect::<Vec<_>>();
-    for _ in 0..8 {
-        let found = strays();
-        if found.is_empty() {
-            return;
-        }
-        let below = || proc::descendants_of(strays()).into_iter().filter(|pid| mark::lives(*pid)).collect();
-        sweep::end_all(below, |pid| mark::lives(pid) && is_below_us(pid, known));
-        for pid in found {
-            let _ = nix::sys::wait::waitpid(Pid::from_raw(pid), Some(WaitPidFlag::WNOHANG));
-        }
-    }
-}
-
-/// Whether a process is a descendant of ours, but not of a child that stays.
-fn is_below_us(mut pid: i32, known: &[i32]) -> bool {
-    let own = std::process::id() as i32;
-    while let Some(stat) = proc::stat(pid).filter(|_| !known.contains(&pid)) {
-        if stat.parent == own {
-            return true;
-        }
-        pid = stat.parent;
-    }
-    false
 }

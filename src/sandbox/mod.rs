@@ -21,6 +21,7 @@
 //! - [`program`]: a plan becomes prepared system calls.
 //! - `birth`: the process is born, in its namespaces and its v2 group.
 //! - [`launch`]: from the plan to the running process: watched, and its end told.
+//! - [`orphans`]: what a container without a PID namespace leaves to rlab: reaped, and ended.
 //! - [`capture`]: what a process writes.
 //! - [`observe`]: what the host sees of a process, and of itself.
 //! - [`memory`]: the kill counter, the peak, the victim.
@@ -60,6 +61,7 @@ pub mod mark;
 pub mod memory;
 pub mod observe;
 pub mod oneshot;
+pub mod orphans;
 pub mod owner;
 pub mod pack;
 pub mod place;

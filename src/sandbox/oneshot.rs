@@ -16,6 +16,7 @@ use crate::sandbox::collect::{Look, collect};
 use crate::sandbox::keeper::Keeper;
 use crate::sandbox::launch::{self, Base};
 use crate::sandbox::machine;
+use crate::sandbox::orphans::{self, Orphans};
 use crate::sandbox::owner::{self, WorkDirectory};
 use crate::sandbox::program::Ground;
 use crate::sandbox::rootfs::{Manifest, Names};
@@ -74,9 +75,14 @@ pub fn run(recipe: &Recipe, command: &Command, before: Option<Before<'_>>) -> Re
     let mut caps = Caps::default();
     let mut bound = caps.bind(&plan, &machine, &standing.group, false);
     bound.give(&mut ground);
-    // What a PID namespace of its own would end with its first process, the keeper ends.
+    // What a PID namespace of its own would end with its first process, rlab ends, and the keeper where rlab is killed.
     let ends_with_it = plan.clone.namespaces.contains(&Namespace::Pid);
-    let keeper = if ends_with_it { None } else { Keeper::post() };
+    let keeper = if ends_with_it {
+        None
+    } else {
+        orphans::adopt();
+        Keeper::post()
+    };
     let program = ground.program.clone();
     let explain = |calls: &mut [Call]| {
         let root = site.as_ref().map(Site::path);
@@ -107,7 +113,12 @@ pub fn run(recipe: &Recipe, command: &Command, before: Option<Before<'_>>) -> Re
             // begins on the processor of its parent: it goes first.
             let _ = nix::sched::sched_yield();
             collect(&machine, Look::AtTraces);
-            let end = process.wait_or_pass_on(interrupts.as_mut())?;
+            let known = keeper.iter().map(Keeper::pid).chain([process.pid()]).collect();
+            let orphans = (!ends_with_it).then(|| Orphans::beside(known));
+            let end = process.wait_or_pass_on(interrupts.as_mut(), orphans.as_ref())?;
+            if let Some(orphans) = &orphans {
+                orphans.end();
+            }
             // Nobody has asked for what went well.
             if straight && matches!(end, End::Refused(_)) {
                 process.tell_all(&mut calls);
@@ -116,9 +127,6 @@ pub fn run(recipe: &Recipe, command: &Command, before: Option<Before<'_>>) -> Re
             end
         }
     };
-    if !ends_with_it {
-        launch::kill_strays(&keeper.iter().map(Keeper::pid).collect::<Vec<_>>());
-    }
     standing.group.remove_all(&mut Vec::new())?;
     Ok(Done { calls, end, capped: bound.met() })
 }

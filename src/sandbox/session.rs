@@ -20,6 +20,7 @@ use crate::sandbox::jobs::Jobs;
 use crate::sandbox::keeper::Keeper;
 use crate::sandbox::launch::{self, Base, Launched};
 use crate::sandbox::memory::Watch;
+use crate::sandbox::orphans::{self, Orphans};
 use crate::sandbox::program::Ground;
 use crate::sandbox::standing::Standing;
 use crate::sandbox::{collect, group, machine, observe};
@@ -45,10 +46,9 @@ pub struct Sandbox {
 }
 
 impl Sandbox {
-    /// Nothing is made yet. rlab becomes the reaper of what its containers leave.
+    /// Nothing is made yet.
     pub fn new(caps: Caps) -> Self {
-        // Without it strays would go to the host's init; then they could not be told from others.
-        let _ = nix::sys::prctl::set_child_subreaper(true);
+        orphans::adopt();
         Self {
             machine: OnceCell::new(),
             jobs: Jobs::default(),
@@ -127,6 +127,16 @@ impl Sandbox {
         self.jobs.pids().into_iter().chain(keeper).chain(helpers).chain(engine).collect()
     }
 
+    /// The orphans of a container that runs, whose first process this is.
+    pub(super) fn orphans(&self, first: i32) -> Orphans {
+        Orphans::beside(self.known().into_iter().chain([first]).collect())
+    }
+
+    /// Ends what a container has left that has ended. What an engine has started meanwhile is known now.
+    pub(super) fn end_orphans(&self) {
+        Orphans::beside(self.known()).end();
+    }
+
     pub(super) fn plan(&self, recipe: &Recipe, command: &Command) -> Result<Plan> {
         Plan::new(recipe, command, self.machine(), RootPlace::Directory)
     }
@@ -190,7 +200,7 @@ impl Sandbox {
     pub fn kill(&mut self, job: u32, signal: i32) -> Result<Outcome> {
         let ended = self.jobs.signal(job, signal)?;
         if ended.end != End::Running {
-            launch::kill_strays(&self.known());
+            self.end_orphans();
         }
         Ok(Outcome {
             job: Some(job),
@@ -252,7 +262,7 @@ impl Default for Sandbox {
 impl Drop for Sandbox {
     fn drop(&mut self) {
         self.jobs.end_all();
-        launch::kill_strays(&self.keeper.iter().map(Keeper::pid).collect::<Vec<_>>());
+        Orphans::beside(self.keeper.iter().map(Keeper::pid).collect()).end();
     }
 }
 

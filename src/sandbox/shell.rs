@@ -7,7 +7,7 @@ use crate::recipe::compose::Recipe;
 use crate::recipe::line::Command;
 use crate::recipe::outcome::{Call, End, Outcome, Place, Seen};
 use crate::sandbox::errand::killed;
-use crate::sandbox::launch::{self, Process};
+use crate::sandbox::launch::Process;
 use crate::sandbox::session::Sandbox;
 
 impl Sandbox {
@@ -38,7 +38,6 @@ impl Sandbox {
         if let Some(process) = launched.process.as_mut() {
             (end, seen) = self.attended(process, &mut relay, &mut calls)?;
             millis = process.millis();
-            launch::kill_strays(&self.known());
         }
         self.explain(&mut calls, recipe, &plan, &program);
         let killed = killed(end, launched.process.as_ref());
@@ -62,12 +61,17 @@ impl Sandbox {
     ) -> Result<(End, Option<Seen>)> {
         let seen = process.observe();
         process.start(calls)?;
-        let over = relay.run(process.descriptor(), &mut || process.continue_if_stopped());
+        let orphans = self.orphans(process.pid());
+        let over = relay.run(process.descriptor(), &mut || {
+            process.continue_if_stopped();
+            orphans.reap();
+        });
         if !matches!(over, Ok(Over::Ended)) {
             // The terminal has gone or rlab is to end: nobody is left to type `exit`.
             let _ = process.signal(libc::SIGKILL);
         }
         let end = process.wait()?;
+        self.end_orphans();
         match over {
             Ok(Over::Asked(signal)) => self.ending = self.ending.or(Some(signal)),
             Ok(Over::Ended) => {}
