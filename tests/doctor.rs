@@ -46,7 +46,8 @@ fn doctor(script: &str) -> Said {
         .unwrap();
     let report = serde_json::from_slice(&output.stdout)
         .unwrap_or_else(|error| panic!("{error}: {}{}", stdout(&output), stderr(&output)));
-    assert_eq!(std::fs::read_dir(&work).unwrap().count(), 0, "something was left");
+    let left: Vec<_> = std::fs::read_dir(&work).unwrap().flatten().map(|entry| entry.path()).collect();
+    assert!(left.is_empty(), "{left:?} was left");
     Said { report, output }
 }
 
@@ -262,11 +263,16 @@ fn it_is_quick() {
     if !can_make_places() {
         return;
     }
-    // Processor time, which does not depend on who else is at work; the elapsed time on a quiet machine is less than
-    // half a second.
+    // Processor time, which does not depend on who else is at work (a tenth of a second was seen); without an engine, which
+    // takes most of a second of its own.
     let home = tempfile::tempdir().unwrap();
     let script = format!("{} doctor >/dev/null; times", env!("CARGO_BIN_EXE_rlab"));
-    let output = Command::new("sh").args(["-c", &script]).env("HOME", home.path()).output().unwrap();
+    let output = Command::new("sh")
+        .args(["-c", &script])
+        .env("HOME", home.path())
+        .env("RLAB_ENGINE", "none")
+        .output()
+        .unwrap();
     let text = stdout(&output);
     let children = text.lines().nth(1).unwrap();
     let seconds: f64 = children
@@ -276,5 +282,5 @@ fn it_is_quick() {
             minutes.parse::<f64>().unwrap() * 60.0 + seconds.parse::<f64>().unwrap()
         })
         .sum();
-    assert!(seconds < 1.0, "{seconds} s of processor time");
+    assert!(seconds < 0.5, "{seconds} s of processor time");
 }
