@@ -16,6 +16,7 @@ use crate::sandbox::errand::{Errand, Kind, Listener, Live};
 use crate::sandbox::image::pack;
 use crate::sandbox::image::store::Layout;
 use crate::sandbox::memory::Watch;
+use crate::sandbox::orphans::Orphans;
 use crate::sandbox::session::Sandbox;
 use crate::sandbox::{inspect, machine, mark, observe};
 
@@ -80,7 +81,7 @@ impl Sandbox {
             }));
             std::thread::sleep(PAUSE);
         };
-        ready.inspect_err(|_| self.standing.forget_engine())
+        ready.inspect_err(|_| self.forget_engine())
     }
 
     /// Hands the engine words of Docker's. `archive` is what `import -` reads.
@@ -144,13 +145,17 @@ impl Sandbox {
             }
         }
         if !had_engine {
-            self.standing.forget_engine();
+            self.forget_engine();
         }
         tried
     }
 
     /// Ends what the engine has started, and removes what it keeps.
     pub fn forget_engine(&mut self) {
+        // The monitor of a container that could not be made is in no group of the engine's, and cleans up behind it: it would
+        // write anew to what is removed.
+        let daemon = self.standing.engine().and_then(Engine::daemon);
+        Orphans::beside(self.known_but_engine().chain(daemon).collect()).end();
         self.standing.forget_engine();
     }
 }

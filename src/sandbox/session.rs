@@ -119,12 +119,16 @@ impl Sandbox {
         self.standing.agree(recipe, &plan.prepare, machine, work)
     }
 
-    /// The children that stay: the background containers, the keeper, and the helpers that were named.
+    /// The children that stay: the background containers, the keeper, the helpers that were named, and what the engine has.
     pub(super) fn known(&self) -> Vec<i32> {
-        let keeper = self.keeper.iter().map(Keeper::pid);
         let engine = self.standing.engine().map(Engine::processes).unwrap_or_default();
-        let helpers = self.helper.into_iter().chain(self.companion);
-        self.jobs.pids().into_iter().chain(keeper).chain(helpers).chain(engine).collect()
+        self.known_but_engine().chain(engine).collect()
+    }
+
+    /// The same without the engine's.
+    pub(super) fn known_but_engine(&self) -> impl Iterator<Item = i32> {
+        let keeper = self.keeper.iter().map(Keeper::pid);
+        self.jobs.pids().into_iter().chain(keeper).chain(self.helper).chain(self.companion)
     }
 
     /// The orphans of a container that runs, whose first process this is.

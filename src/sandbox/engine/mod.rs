@@ -190,13 +190,19 @@ impl Engine {
         self.last.filter(|pid| mark::lives(*pid)).and_then(memory_group)
     }
 
+    /// Its daemon, where it has one.
+    pub fn daemon(&self) -> Option<i32> {
+        match &self.driver {
+            Driver::Podman(_) => None,
+            Driver::Docker(docker) => Some(docker.pid()),
+        }
+    }
+
     /// Its processes: daemon or monitors, and the containers.
     pub fn processes(&self) -> Vec<i32> {
         let mut found: Vec<i32> =
             groups(|name| name == group_name()).iter().flat_map(|group| below(group)).collect();
-        if let Driver::Docker(docker) = &self.driver {
-            found.push(docker.pid());
-        }
+        found.extend(self.daemon());
         found.sort_unstable();
         found.dedup();
         found
