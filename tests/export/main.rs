@@ -19,12 +19,10 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::process::Command;
 
-use rlab::lab::composed::composed;
-use rlab::lab::course::Course;
 use rlab::recipe::compose::{Recipe, RootChange};
 use serde_json::Value;
 use support::peers::{Daemon, Store};
-use support::{has, is_root, outcomes, run, status, stderr, stdout};
+use support::{has, is_root, outcomes, recipe, run, status, stderr, stdout};
 
 /// What is exported: the fullest recipe of every lab, single steps, and the finished container.
 const WHAT: [&str; 13] = [
@@ -42,17 +40,6 @@ const WHAT: [&str; 13] = [
     "jailbreak",
     "full",
 ];
-
-fn recipe(what: &str) -> Recipe {
-    if what == "full" {
-        return Recipe::full();
-    }
-    let (id, step) = what.split_once(':').map_or((what, None), |(id, step)| (id, Some(step)));
-    let course = Course::built_in();
-    let lab = course.lab(id).unwrap();
-    let step = step.map(|id| lab.steps.iter().position(|step| step.id == id).unwrap());
-    composed(lab, step).unwrap()
-}
 
 /// Who runs it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

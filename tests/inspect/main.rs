@@ -17,15 +17,13 @@ use std::fs;
 use std::io::Write as _;
 use std::process::{Child, Command, Stdio};
 
-use rlab::lab::composed::composed;
-use rlab::lab::course::Course;
 use rlab::recipe::compose::{Recipe, RootChange};
 use rlab::recipe::line::{Command as Program, Line};
 use rlab::recipe::plan::{Plan, RootPlace};
 use rlab::sandbox::machine;
 use serde_json::{Value, json};
 use support::peers::{Daemon, Store, find, lives, seconds};
-use support::{can_run_labs, has, is_root, outcomes, rlab, run, status, stderr, stdout};
+use support::{can_run_labs, has, is_root, outcomes, recipe, rlab, run, status, stderr, stdout};
 
 /// A process that is ended when the test is done with it.
 struct Sleeper {
@@ -112,17 +110,6 @@ fn lines(told: &Value) -> Vec<&str> {
 
 fn notes(told: &Value) -> String {
     told["notes"].as_array().unwrap().iter().map(|note| note.as_str().unwrap()).collect::<Vec<_>>().join("\n")
-}
-
-fn recipe(what: &str) -> Recipe {
-    if what == "full" {
-        return Recipe::full();
-    }
-    let (id, step) = what.split_once(':').map_or((what, None), |(id, step)| (id, Some(step)));
-    let course = Course::built_in();
-    let lab = course.lab(id).unwrap();
-    let step = step.map(|id| lab.steps.iter().position(|step| step.id == id).unwrap());
-    composed(lab, step).unwrap()
 }
 
 /// What a recipe asks the kernel for, whatever the order of its lines.

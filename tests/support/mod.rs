@@ -19,6 +19,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
+use rlab::lab::composed::composed;
+use rlab::lab::course::Course;
+use rlab::recipe::compose::Recipe;
 use serde_json::Value;
 
 /// The labs that are built in, in the order of the course.
@@ -129,6 +132,18 @@ pub(crate) fn has(program: &str) -> bool {
 /// Whether the labs can run here as their snapshots show them: root, BusyBox, strace and memory groups.
 pub(crate) fn can_run_labs() -> bool {
     is_root() && has("busybox")
+}
+
+/// The recipe of a lab, or of one of its steps, as `rlab export` takes it.
+pub(crate) fn recipe(what: &str) -> Recipe {
+    if what == "full" {
+        return Recipe::full();
+    }
+    let (id, step) = what.split_once(':').map_or((what, None), |(id, step)| (id, Some(step)));
+    let course = Course::built_in();
+    let lab = course.lab(id).unwrap();
+    let step = step.map(|id| lab.steps.iter().position(|step| step.id == id).unwrap());
+    composed(lab, step).unwrap()
 }
 
 /// The source of a built-in lab.
