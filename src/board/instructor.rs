@@ -15,12 +15,12 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
+use crate::board::book::{Wish, Written};
 use crate::board::clock;
 use crate::board::connections::Peer;
 use crate::board::learners::unwritten;
 use crate::board::refusal::{self, Refused};
 use crate::board::routes::{Board, answer, bearer, message};
-use crate::board::writer::{Wish, Written};
 use crate::workshop::chain::Hash;
 use crate::workshop::course::Taught;
 use crate::workshop::export;

@@ -10,11 +10,12 @@ use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use tokio::time::timeout;
 
+use crate::board::book::{Wish, Written};
 use crate::board::clock;
 use crate::board::connections::Peer;
 use crate::board::refusal::{Refused, json};
 use crate::board::routes::{Board, answer, bearer, message};
-use crate::board::writer::{Wish, Written};
+
 use crate::workshop::chain::{Broken, Hash};
 use crate::workshop::course::Taught;
 use crate::workshop::rules::{self, Code};
@@ -155,18 +156,14 @@ pub async fn record(
     headers: HeaderMap,
     uri: Uri,
 ) -> Response {
-    answer(own(&board, &peer, &headers, &uri).await)
+    answer(own(&board, &peer, &headers, &uri))
 }
 
-async fn own(board: &Board, peer: &Peer, headers: &HeaderMap, uri: &Uri) -> Result<Response, Refused> {
+fn own(board: &Board, peer: &Peer, headers: &HeaderMap, uri: &Uri) -> Result<Response, Refused> {
     let learner = who(board, peer, headers)?;
-    match board.writer.write(Wish::Record { learner, after: after(uri)? }).await {
-        Written::Record(lines) => {
-            let body = format!("{{\"events\":[{}]}}", lines.join(","));
-            Ok(([(header::CONTENT_TYPE, "application/json")], body).into_response())
-        }
-        written => Err(unwritten(&written)),
-    }
+    let lines = board.writer.record(learner, after(uri)?).map_err(|written| unwritten(&written))?;
+    let body = format!("{{\"events\":[{}]}}", lines.join(","));
+    Ok(([(header::CONTENT_TYPE, "application/json")], body).into_response())
 }
 
 /// The number in `?after=`.

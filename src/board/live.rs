@@ -1,10 +1,11 @@
-//! The room as it is now, in memory: made of the log at the start, and changed after each commit.
+//! The room as it is now, in memory: made of the log at the start, and changed with each message.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
 
+use crate::board::book::{Accepted, Row};
 use crate::board::store::{Learner, Store};
 use crate::error::Result;
 use crate::workshop::chain::{End, Hash};
@@ -57,28 +58,7 @@ impl Shared {
     /// # Errors
     /// The log is damaged.
     pub fn of(store: &Store, course: Vec<Taught>, began: u64) -> Result<Self> {
-        let mut live = Live {
-            room: Room::new(course),
-            began,
-            trouble: None,
-            asked: Vec::new(),
-            whole: Vec::new(),
-            learners: Vec::new(),
-            ends: Vec::new(),
-            tokens: HashMap::new(),
-            orders: Vec::new(),
-        };
-        for learner in store.learners()? {
-            live.join(learner);
-        }
-        store.events(|logged| {
-            if let Ok(place) = usize::try_from(logged.learner - 1) {
-                live.take(place, logged.received, &logged.event);
-            }
-        })?;
-        for order in store.orders()? {
-            live.order(order);
-        }
+        let live = Live::of(store, course, began)?;
         let last = live.orders.last().map_or(0, |order| order.id);
         Ok(Self { live: Mutex::new(live), changes: watch::Sender::new(0), ordered: watch::Sender::new(last) })
     }
@@ -100,6 +80,31 @@ impl Shared {
         self.changes.send_modify(|count| *count += 1);
     }
 
+    /// Shows the events among what was accepted, before they are on the disk. Whether there are any.
+    ///
+    /// Nothing else: who joins and what everyone is told counts when it is kept, or a power cut would take back what learners
+    /// have acted on. Events that it takes back are sent once more.
+    pub fn foresee(&self, accepted: &Accepted) -> bool {
+        let events = accepted.rows.iter().filter(|row| matches!(row, Row::Event(..)));
+        if events.clone().next().is_none() {
+            return false;
+        }
+        self.change(|live| events.for_each(|row| live.apply(row, accepted.at)));
+        true
+    }
+
+    /// Shows what the log holds and no more, after something that was shown could not be kept.
+    ///
+    /// # Errors
+    /// The log cannot be read; the room is as it was.
+    pub fn go_back(&self, log: &Store) -> Result<()> {
+        let mut live = self.live();
+        let kept = Live::of(log, live.room.course().to_vec(), live.began)?;
+        let (asked, whole) = (std::mem::take(&mut live.asked), std::mem::take(&mut live.whole));
+        *live = Live { asked, whole, trouble: live.trouble.take(), ..kept };
+        Ok(())
+    }
+
     /// For whoever waits for orders.
     pub fn ordered(&self) -> watch::Receiver<u64> {
         self.ordered.subscribe()
@@ -112,6 +117,33 @@ impl Shared {
 }
 
 impl Live {
+    /// The room of a log.
+    fn of(store: &Store, course: Vec<Taught>, began: u64) -> Result<Self> {
+        let mut live = Self {
+            room: Room::new(course),
+            began,
+            trouble: None,
+            asked: Vec::new(),
+            whole: Vec::new(),
+            learners: Vec::new(),
+            ends: Vec::new(),
+            tokens: HashMap::new(),
+            orders: Vec::new(),
+        };
+        for learner in store.learners()? {
+            live.join(learner);
+        }
+        store.events(|logged| {
+            if let Ok(place) = usize::try_from(logged.learner - 1) {
+                live.take(place, logged.received, &logged.event);
+            }
+        })?;
+        for order in store.orders()? {
+            live.order(order);
+        }
+        Ok(live)
+    }
+
     /// How many have ever joined.
     pub fn people(&self) -> usize {
         self.learners.len()
@@ -209,8 +241,18 @@ impl Live {
         .collect()
     }
 
+    /// Takes in what the log has been given, or will be. An event that was taken in before changes nothing.
+    pub fn apply(&mut self, row: &Row, at: u64) {
+        match row {
+            Row::Learner(learner) => self.join(learner.clone()),
+            Row::Token(place, token) => self.rejoin(*place, *token),
+            Row::Event(place, event, _) => self.take(*place, at, event),
+            Row::Order(order) => self.order(order.clone()),
+        }
+    }
+
     /// Someone came in.
-    pub fn join(&mut self, learner: Learner) {
+    fn join(&mut self, learner: Learner) {
         self.tokens.insert(learner.token, self.learners.len());
         self.room.join(&learner.id, &learner.name, learner.joined);
         self.asked.push(0);
@@ -220,14 +262,14 @@ impl Live {
     }
 
     /// Someone came back with another token; the one before is worth nothing any more.
-    pub fn rejoin(&mut self, place: usize, token: Hash) {
+    fn rejoin(&mut self, place: usize, token: Hash) {
         let Some(learner) = self.learners.get_mut(place) else { return };
         self.tokens.remove(&std::mem::replace(&mut learner.token, token));
         self.tokens.insert(token, place);
     }
 
-    /// An event is on the disk. One that was there already changes nothing.
-    pub fn take(&mut self, place: usize, received: u64, event: &Event) {
+    /// Something happened at a learner's.
+    fn take(&mut self, place: usize, received: u64, event: &Event) {
         let Some(end) = self.ends.get_mut(place) else { return };
         if let Ok(next) = end.then(event) {
             *end = next;
@@ -235,8 +277,8 @@ impl Live {
         }
     }
 
-    /// An order is on the disk.
-    pub fn order(&mut self, order: Order) {
+    /// Everyone is told something.
+    fn order(&mut self, order: Order) {
         self.room.order(&order);
         self.orders.push(order);
     }

@@ -3,7 +3,8 @@
 //!
 //! It starts no container, so the threads that axum's runtime brings do no harm: `rlab` itself never forks beside them.
 //!
-//! - [`store`]: the log on the disk. [`live`]: the room in memory. [`writer`]: the one that writes.
+//! - [`store`]: the log on the disk. [`live`]: the room in memory. [`book`]: what may be written next.
+//!   [`writer`]: the one that writes.
 //! - [`connections`]: who may hold how many connections, for how long. [`patience`]: how long a slow one is waited for.
 //! - [`routes`]: who asks for what. [`learners`]: what learners' rlabs ask for. [`refusal`]: how it is told no.
 //! - [`instructor`]: what the instructor's page asks for. [`frames`]: what it is told as things change. [`page`]: its files.
@@ -11,6 +12,7 @@
 //! - [`clock`]: the time, and random bytes.
 
 pub mod again;
+pub mod book;
 pub mod clock;
 pub mod connections;
 pub mod frames;
@@ -155,7 +157,7 @@ pub fn serve(listener: TcpListener, db: &Path, tell: impl Fn(String) + Send + Sy
     let room = store.room()?.ok_or_else(|| Trouble::usage(format!("no room is in `{}`", db.display())))?;
     let shared = Arc::new(Shared::of(&store, room.course, room.began)?);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(cannot)?;
-    let (writer, writing) = Writer::start(store, Arc::clone(&shared));
+    let (writer, writing) = Writer::start(store, db, Arc::clone(&shared))?;
     let board = Board {
         address,
         code: room.code,

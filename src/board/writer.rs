@@ -1,331 +1,201 @@
-//! The one thread that writes to the log. What is asked for while a commit goes to the disk waits, and goes into the next
-//! one together: three hundred learners cost a few commits a second.
+//! The way to the log. What is sent is checked and shown at once, and acknowledged when it is on the disk: a disk that is slow
+//! for a moment keeps no page waiting.
 //!
-//! An answer is given after the commit, never before. Where a commit fails, everyone in it is told so, and the room is as
-//! it was.
+//! One thread writes. What is accepted while a commit goes to the disk waits, and goes into the next one together: three
+//! hundred learners cost a few commits a second. Where a commit fails, everyone in it and everyone behind it is told so, and
+//! the room goes back to what the log holds.
 
-use std::collections::HashMap;
-use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::path::Path;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::oneshot;
 
+use crate::board::book::{self, Accepted, Book, Row, Wish, Written};
 use crate::board::clock;
-use crate::board::live::{Live, Shared};
-use crate::board::store::{self, Group, Learner, Store};
-use crate::workshop::chain::{Broken, End, Hash};
+use crate::board::live::Shared;
+use crate::board::store::Store;
+use crate::error::Result;
 use crate::workshop::rules;
-use crate::workshop::wire::{Event, Order, OrderWhat};
 
 /// Requests in one commit.
 const TOGETHER: usize = 512;
 /// Requests that wait before the door is closed.
 const WAITING: usize = 2048;
-
-/// What someone wants to have written.
-#[derive(Debug)]
-pub enum Wish {
-    /// To come in, under this name, with this token from now on.
-    Join {
-        /// As [`rules::name`] gives it.
-        name: String,
-        /// 16 hexadecimal digits that nobody has yet.
-        id: String,
-        /// The hash of the token.
-        token: Hash,
-    },
-    /// To come back as this learner, with this token from now on.
-    Back {
-        /// The place of the learner.
-        learner: usize,
-        /// The hash of the token.
-        token: Hash,
-    },
-    /// To be told a learner's events once more: it is the writer who has the log.
-    Record {
-        /// The place of the learner.
-        learner: usize,
-        /// Those after this one.
-        after: u64,
-    },
-    /// To add events to a learner's chain.
-    Events {
-        /// The place of the learner.
-        learner: usize,
-        /// In their order.
-        events: Vec<Event>,
-    },
-    /// To tell everyone something.
-    Order(OrderWhat),
-}
-
-/// What became of a [`Wish`].
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Written {
-    /// In: the place of the learner, and the last event of the chain.
-    Joined(usize, u64),
-    /// Somebody else has this name.
-    Taken,
-    /// Nobody else fits in.
-    Full,
-    /// All of it is on the disk up to this `seq`.
-    Safe(u64),
-    /// The chain does not go on like this; it ends at this `seq`.
-    Broken(Broken, u64),
-    /// On the disk.
-    Ordered(Order),
-    /// The lines of the events that were asked for.
-    Record(Vec<String>),
-    /// Nothing of it was written, for this reason. Whether the disk is full.
-    Lost(String, bool),
-    /// Too many wait already.
-    Busy,
-}
+/// Milliseconds after a commit that failed in which nothing is shown before it is written: a disk that is full would have the
+/// room go back again and again.
+const CAUTIOUS: u64 = 60_000;
 
 /// The way to the writer.
-#[derive(Clone)]
 pub struct Writer {
-    wishes: SyncSender<(Wish, oneshot::Sender<Written>)>,
+    queue: Sender<Waiting>,
+    desk: Arc<Desk>,
+}
+
+/// What was accepted, and who waits for it.
+type Waiting = (Accepted, oneshot::Sender<Written>);
+
+/// Where wishes are checked, one after the other. Whoever holds the page may take the room too, never the other way round.
+struct Desk {
+    shared: Arc<Shared>,
+    page: Mutex<Page>,
+}
+
+struct Page {
+    book: Book,
+    /// A commit failed: the book counts on what is not in the log.
+    stale: bool,
+    /// Reads the log while the thread writes to it.
+    log: Store,
+    /// Wishes that are not on the disk.
+    waiting: usize,
+    /// Until when nothing is shown before it is on the disk.
+    cautious: u64,
+    /// Whether the room may show what is not on the disk.
+    ahead: bool,
 }
 
 impl Writer {
-    /// Starts the thread; it ends when the last way to it is gone.
-    pub fn start(store: Store, shared: Arc<Shared>) -> (Self, std::thread::JoinHandle<()>) {
-        let (wishes, waiting) = sync_channel(WAITING);
-        let thread = std::thread::spawn(move || write(&store, &shared, &waiting));
-        (Self { wishes }, thread)
+    /// Starts the thread; it ends when the writer is gone and all it was given is written.
+    ///
+    /// # Errors
+    /// The log cannot be read.
+    pub fn start(
+        store: Store,
+        db: &Path,
+        shared: Arc<Shared>,
+    ) -> Result<(Self, std::thread::JoinHandle<()>)> {
+        let (book, log) = (Book::of(&shared.live()), Store::read_only(db)?);
+        let page = Page { book, stale: false, log, waiting: 0, cautious: 0, ahead: false };
+        let desk = Arc::new(Desk { shared, page: Mutex::new(page) });
+        let (queue, waiting) = channel();
+        let thread = std::thread::spawn({
+            let desk = Arc::clone(&desk);
+            move || desk.write(&store, &waiting)
+        });
+        Ok((Self { queue, desk }, thread))
     }
 
     /// Has something written, and waits until it is on the disk.
     pub async fn write(&self, wish: Wish) -> Written {
-        let (answer, written) = oneshot::channel();
-        if self.wishes.try_send((wish, answer)).is_err() {
-            return Written::Busy;
+        match self.accept(wish) {
+            Ok(written) => written.await.unwrap_or(Written::Busy),
+            Err(refused) => refused,
         }
-        written.await.unwrap_or(Written::Busy)
     }
-}
 
-type Waiting = (Wish, oneshot::Sender<Written>);
-
-fn write(store: &Store, shared: &Shared, waiting: &Receiver<Waiting>) {
-    let mut book = Book::of(&shared.live());
-    while let Ok(first) = waiting.recv() {
-        let mut together = vec![first];
-        together.extend(waiting.try_iter().take(TOGETHER - 1));
+    /// Checks a wish, shows what it changes, and queues it. It is one step: they are written in the order in which they were
+    /// checked.
+    fn accept(&self, wish: Wish) -> Result<oneshot::Receiver<Written>, Written> {
+        let mut page = self.desk.page();
+        let page = &mut *page;
+        if page.waiting >= WAITING {
+            return Err(Written::Busy);
+        }
         let now = clock::now();
-        let done = book.write(store, &together, now);
-        match done {
-            Ok(answers) => {
-                shared.change(|live| {
-                    live.trouble = None;
-                    for ((wish, _), answer) in together.iter().zip(&answers) {
-                        apply(live, wish, answer, now);
-                    }
-                });
-                for ((_, answer), written) in together.into_iter().zip(answers) {
-                    // Whoever has gone away asks again.
-                    let _ = answer.send(written);
-                }
-            }
-            Err(error) => {
-                let full = store::is_full(&error);
-                let why = if full { "the disk of the board is full".to_owned() } else { error.to_string() };
-                shared.change(|live| live.trouble = Some(why.clone()));
-                for (_, answer) in together {
-                    let _ = answer.send(Written::Lost(why.clone(), full));
-                }
-            }
+        page.renew(&self.desk.shared)?;
+        let accepted = page.book.accept(&page.log, wish, now)?;
+        if now >= page.cautious {
+            page.ahead |= self.desk.shared.foresee(&accepted);
         }
-    }
-}
-
-/// What is on the disk now is what the room shows.
-fn apply(live: &mut Live, wish: &Wish, written: &Written, now: u64) {
-    match (wish, written) {
-        (Wish::Join { name, id, token }, Written::Joined(place, 0)) if *place == live.people() => {
-            live.join(Learner {
-                number: number(*place),
-                id: id.clone(),
-                name: name.clone(),
-                token: *token,
-                joined: now,
-            });
-        }
-        (Wish::Back { learner, token }, Written::Joined(..)) => live.rejoin(*learner, *token),
-        (Wish::Events { learner, events }, Written::Safe(_)) => {
-            for event in events {
-                live.take(*learner, now, event);
-            }
-        }
-        (Wish::Order(_), Written::Ordered(order)) => live.order(order.clone()),
-        _ => {}
-    }
-}
-
-/// The number of a learner in the log.
-fn number(place: usize) -> i64 {
-    i64::try_from(place).unwrap_or(i64::MAX).saturating_add(1)
-}
-
-/// What the writer has to know to tell what may be written next.
-struct Book {
-    ends: Vec<End>,
-    names: HashMap<String, (usize, Hash)>,
-    orders: u64,
-}
-
-impl Book {
-    fn of(live: &Live) -> Self {
-        Self {
-            ends: live.ends(),
-            names: live.names(),
-            orders: live.orders().last().map_or(0, |order| order.id),
-        }
+        page.waiting += 1;
+        let (answer, written) = oneshot::channel();
+        self.queue.send((accepted, answer)).map_err(|_| Written::Busy)?;
+        Ok(written)
     }
 
-    /// Writes all of it in one commit.
+    /// The lines of a learner's events after this one that are on the disk.
     ///
     /// # Errors
-    /// The commit failed: nothing is written, and the book is as it was.
-    fn write(&mut self, store: &Store, together: &[Waiting], now: u64) -> rusqlite::Result<Vec<Written>> {
-        let mut before =
-            Before { people: self.ends.len(), ends: HashMap::new(), tokens: Vec::new(), orders: self.orders };
-        let written = store.begin().and_then(|group| {
-            let answers = together
-                .iter()
-                .map(|(wish, _)| self.one(store, &group, wish, now, &mut before))
-                .collect::<rusqlite::Result<Vec<_>>>()?;
-            group.keep()?;
-            Ok(answers)
-        });
-        if written.is_err() {
-            self.orders = before.orders;
-            self.names.retain(|_, (place, _)| *place < before.people);
-            // The first one is the one from before: it comes last.
-            for (place, token) in before.tokens.into_iter().rev() {
-                self.names.values_mut().filter(|(at, _)| *at == place).for_each(|(_, now)| *now = token);
-            }
-            self.ends.truncate(before.people);
-            for (place, end) in before.ends {
-                if let Some(now) = self.ends.get_mut(place) {
-                    *now = end;
-                }
-            }
-        }
-        written
-    }
-
-    fn one(
-        &mut self,
-        store: &Store,
-        group: &Group<'_>,
-        wish: &Wish,
-        now: u64,
-        before: &mut Before,
-    ) -> rusqlite::Result<Written> {
-        match wish {
-            Wish::Join { name, id, token } => self.join(group, name, id, *token, now),
-            Wish::Back { learner, token } => {
-                let Some((_, theirs)) = self.names.values_mut().find(|(place, _)| place == learner) else {
-                    return Ok(Written::Taken);
-                };
-                group.token(number(*learner), *token)?;
-                before.tokens.push((*learner, std::mem::replace(theirs, *token)));
-                Ok(Written::Joined(*learner, self.ends.get(*learner).map_or(0, |end| end.seq)))
-            }
-            Wish::Record { learner, after } => {
-                store.lines(number(*learner), *after, rules::EVENTS_A_BATCH).map(Written::Record)
-            }
-            Wish::Events { learner, events } => self.events(store, group, *learner, events, now, before),
-            Wish::Order(what) => {
-                let order = Order { id: self.orders + 1, at: now, what: what.clone() };
-                group.order(&order)?;
-                self.orders += 1;
-                Ok(Written::Ordered(order))
-            }
-        }
-    }
-
-    fn join(
-        &mut self,
-        group: &Group<'_>,
-        name: &str,
-        id: &str,
-        token: Hash,
-        now: u64,
-    ) -> rusqlite::Result<Written> {
-        let same = rules::same_name(name);
-        if let Some((place, theirs)) = self.names.get(&same) {
-            let seq = self.ends.get(*place).map_or(0, |end| end.seq);
-            return Ok(if *theirs == token { Written::Joined(*place, seq) } else { Written::Taken });
-        }
-        let place = self.ends.len();
-        if place >= rules::LEARNERS {
-            return Ok(Written::Full);
-        }
-        group.learner(&Learner {
-            number: number(place),
-            id: id.to_owned(),
-            name: name.to_owned(),
-            token,
-            joined: now,
-        })?;
-        self.ends.push(End::START);
-        self.names.insert(same, (place, token));
-        Ok(Written::Joined(place, 0))
-    }
-
-    /// All of a message or nothing: what is wrong with one event is told before any is written.
-    fn events(
-        &mut self,
-        store: &Store,
-        group: &Group<'_>,
-        learner: usize,
-        events: &[Event],
-        now: u64,
-        before: &mut Before,
-    ) -> rusqlite::Result<Written> {
-        let Some(old) = self.ends.get(learner).copied() else {
-            return Ok(Written::Broken(Broken::Gap, 0));
-        };
-        let mut end = old;
-        let mut fresh = Vec::new();
-        for event in events {
-            match end.then(event) {
-                Ok(next) => {
-                    end = next;
-                    fresh.push((event, next));
-                }
-                // Sent once more since the answer was lost: fine where it is the same one.
-                Err(Broken::Used) => {
-                    let hash = crate::workshop::chain::hash(event);
-                    let known = match fresh.iter().find(|(fresh, _)| fresh.seq == event.seq) {
-                        Some((_, end)) => Some(end.hash),
-                        None => store.hash(number(learner), event.seq)?,
-                    };
-                    if known != Some(hash) {
-                        return Ok(Written::Broken(Broken::Used, old.seq));
-                    }
-                }
-                Err(broken) => return Ok(Written::Broken(broken, old.seq)),
-            }
-        }
-        for (event, end) in &fresh {
-            group.event(number(learner), now, event, end)?;
-        }
-        before.ends.entry(learner).or_insert(old);
-        if let Some(now) = self.ends.get_mut(learner) {
-            *now = end;
-        }
-        Ok(Written::Safe(end.seq))
+    /// The log cannot be read.
+    pub fn record(&self, learner: usize, after: u64) -> Result<Vec<String>, Written> {
+        let page = self.desk.page();
+        page.log.lines(book::number(learner), after, rules::EVENTS_A_BATCH).map_err(book::lost)
     }
 }
 
-/// How the book was before a commit.
-struct Before {
-    people: usize,
-    ends: HashMap<usize, End>,
-    tokens: Vec<(usize, Hash)>,
-    orders: u64,
+impl Page {
+    /// Makes a stale book anew, and the room with it where that shows more than the log holds.
+    fn renew(&mut self, shared: &Shared) -> Result<(), Written> {
+        if self.stale {
+            if self.ahead {
+                shared.go_back(&self.log).map_err(|trouble| Written::Lost(trouble.to_string(), false))?;
+            }
+            self.book = Book::of(&shared.live());
+            (self.stale, self.ahead) = (false, false);
+        }
+        Ok(())
+    }
+}
+
+impl Desk {
+    fn page(&self) -> MutexGuard<'_, Page> {
+        // A panic ends the board: nobody is left to see half of a change.
+        self.page.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self, store: &Store, queue: &Receiver<Waiting>) {
+        while let Ok(first) = queue.recv() {
+            let mut together = vec![first];
+            together.extend(queue.try_iter().take(TOGETHER - 1));
+            match keep(store, &together) {
+                Ok(()) => self.kept(together),
+                Err(error) => self.lost(together, queue, book::lost(error)),
+            }
+        }
+    }
+
+    /// It is on the disk: the room shows what it did not show yet, and everyone is told.
+    fn kept(&self, together: Vec<Waiting>) {
+        let mut page = self.page();
+        page.waiting -= together.len();
+        together.iter().for_each(|(accepted, _)| page.book.kept(&accepted.rows));
+        drop(page);
+        self.shared.change(|live| {
+            live.trouble = None;
+            for (accepted, _) in &together {
+                accepted.rows.iter().for_each(|row| live.apply(row, accepted.at));
+            }
+        });
+        for (accepted, answer) in together {
+            // Whoever has gone away asks again.
+            let _ = answer.send(accepted.answer);
+        }
+    }
+
+    /// It is not on the disk. Nothing that was accepted since can be written either: it counted on this.
+    fn lost(&self, mut together: Vec<Waiting>, queue: &Receiver<Waiting>, why: Written) {
+        let mut page = self.page();
+        together.extend(queue.try_iter());
+        page.waiting -= together.len();
+        page.cautious = clock::now() + CAUTIOUS;
+        page.stale = true;
+        // Where not even this works, whoever comes next tries again.
+        let _ = page.renew(&self.shared);
+        drop(page);
+        if let Written::Lost(why, _) = &why {
+            self.shared.change(|live| live.trouble = Some(why.clone()));
+        }
+        for (_, answer) in together {
+            let _ = answer.send(why.clone());
+        }
+    }
+}
+
+/// Writes all of it in one commit, or nothing.
+fn keep(store: &Store, together: &[Waiting]) -> rusqlite::Result<()> {
+    let group = store.begin()?;
+    for (accepted, _) in together {
+        for row in &accepted.rows {
+            match row {
+                Row::Learner(learner) => group.learner(learner)?,
+                Row::Token(learner, token) => group.token(book::number(*learner), *token)?,
+                Row::Event(learner, event, end) => {
+                    group.event(book::number(*learner), accepted.at, event, end)?;
+                }
+                Row::Order(order) => group.order(order)?,
+            }
+        }
+    }
+    group.keep()
 }

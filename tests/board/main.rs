@@ -19,5 +19,6 @@ mod killed;
 #[path = "../browser/page.rs"]
 mod page;
 mod rooms;
+mod slow;
 #[path = "../support/mod.rs"]
 mod support;
