@@ -77,11 +77,15 @@ fn surroundings() -> BTreeSet<String> {
     network.chain(places).collect()
 }
 
+/// A directory for temporary files whose name is too long for what Podman keeps there.
+fn far() -> tempfile::TempDir {
+    tempfile::Builder::new().prefix("a-directory-for-temporary-files-with-a-long-name-").tempdir().unwrap()
+}
+
 /// Runs these lines without a lab, and gives what came of each, as JSON.
-fn outcomes(engine: &str, lines: &str) -> Vec<Value> {
-    let home = tempfile::tempdir().unwrap();
-    let mut command = by(engine, home.path());
-    told(&leaving_nothing(command.args(["run", "--script", "-", "--format", "json"]), home.path(), lines))
+fn outcomes(engine: &str, home: &Path, lines: &str) -> Vec<Value> {
+    let mut command = by(engine, home);
+    told(&leaving_nothing(command.args(["run", "--script", "-", "--format", "json"]), home, lines))
 }
 
 /// rlab where these programs are not: in a mount namespace of its own something else lies over them.
@@ -172,10 +176,13 @@ fn a_daemon_of_the_sessions_own_writes_to_no_place_of_the_machines_docker() {
 
 #[test]
 fn the_status_and_the_output_of_a_container_in_front_are_passed_on_at_once() {
-    for engine in engines() {
+    for (engine, home) in
+        engines().into_iter().flat_map(|it| [(it, tempfile::tempdir().unwrap()), (it, far())])
+    {
         let begin = Instant::now();
         let told = outcomes(
             engine,
+            home.path(),
             "rootfs busybox\ndocker import - here\ndocker run --rm here sh -c 'hostname; exit 7'\n",
         );
         let last = told.last().unwrap();
@@ -184,21 +191,20 @@ fn the_status_and_the_output_of_a_container_in_front_are_passed_on_at_once() {
         // Docker would complain of a network that is not there.
         assert_eq!(last["outcome"]["stderr"], "", "{engine}: {last:#}");
         // Podman waits for twenty seconds where what clears up after a container does not find it.
-        assert!(begin.elapsed() < Duration::from_secs(18), "{engine}: {:?}", begin.elapsed());
+        assert!(begin.elapsed() < Duration::from_secs(18), "{engine} in {home:?}: {:?}", begin.elapsed());
     }
 }
 
 #[test]
 fn what_an_engine_has_made_goes_with_a_session_that_was_killed() {
     for engine in engines() {
-        for collector in ["clean", "the next start"] {
-            killed(engine, collector);
-        }
+        killed(engine, "clean", &tempfile::tempdir().unwrap());
+        killed(engine, "the next start", &far());
     }
 }
 
-fn killed(engine: &str, collector: &str) {
-    let (home, before) = (tempfile::tempdir().unwrap(), surroundings());
+fn killed(engine: &str, collector: &str, home: &tempfile::TempDir) {
+    let before = surroundings();
     let (first, second) = (seconds(), seconds());
     let lines = format!(
         "rootfs busybox\ndocker import - here\ndocker run -d here sleep {first}\n\
@@ -399,8 +405,10 @@ fn who_joins_a_container_is_killed_first_even_where_the_first_process_holds_more
     // The kernel takes the process that holds most of the group. The first one here holds 12 MB of 22 in the end (more
     // while it fills, so the limit comes later), and whoever joins cannot come to as much.
     for engine in engines() {
+        let home = tempfile::tempdir().unwrap();
         let told = outcomes(
             engine,
+            home.path(),
             "rootfs busybox\ndocker import - here\n\
              docker run --rm -d --memory=60m --memory-swap=60m --name fat here \
              sh -c 'held=$(head -c 12000000 /dev/urandom); sleep 1000; true'\n\
@@ -413,8 +421,10 @@ fn who_joins_a_container_is_killed_first_even_where_the_first_process_holds_more
         );
         let [.., load, after] = told.as_slice() else { panic!("{engine}: {told:#?}") };
         assert_eq!(load["outcome"]["end"]["exited"], 137, "{engine}: {load:#}");
-        // The kills are those of the container that was named, not of the one that was started last.
-        assert_eq!(load["outcome"]["memory"]["oom_kill_after"], 1, "{engine}: {load:#}");
+        // The kills are those of the container that was named, not of the one that was started last. There may be two: the
+        // kernel can ask again before what the shell held is back, and takes what fed it, which joined as well.
+        let kills = load["outcome"]["memory"]["oom_kill_after"].as_u64();
+        assert!(kills.is_some_and(|kills| [1, 2].contains(&kills)), "{engine}: {load:#}");
         assert_eq!(after["outcome"]["stdout"], "it lives\n", "{engine}: {after:#}");
     }
 }

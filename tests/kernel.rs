@@ -246,6 +246,6 @@ fn what_runs_in_front_is_taken_before_the_container_that_stays() {
     let lines = "rootfs\nchroot\nmount -t proc proc /proc\ncgroup memory.max=7M\nsleep 1000 &\n\
                  cat /proc/self/oom_score_adj\n!cat /proc/$(cat $CGROUP/cgroup.procs)/oom_score_adj\n";
     let told = stdout(&feed(rlab(home.path()).arg("play"), lines));
-    assert!(told.contains("\n  500\n"), "{told}");
+    assert!(told.contains("\n  1000\n"), "{told}");
     assert!(told.contains("\n  0\n"), "{told}");
 }

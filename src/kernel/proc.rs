@@ -259,11 +259,13 @@ pub fn descendants_of(roots: Vec<i32>) -> Vec<i32> {
     found
 }
 
-/// What is written to offer a process when memory runs out (proc_pid_oom_score_adj(5)): half of all that there is counts
-/// as its own.
-pub const OFFERED: &str = "500";
+/// What is written to offer a process when memory runs out (proc_pid_oom_score_adj(5)): all that there is counts as
+/// its own. With less a small one is spared for a large one that was not offered: what a program that was killed held is not
+/// back at once, so the kernel may ask again, and then only that program's small helper is left.
+pub const OFFERED: &str = "1000";
 
-/// Lets a process, and the children that it will have, be taken first when memory runs out. Best effort: what cannot be written stays as it was.
+/// Lets a process, and the children that it will have, be taken first when memory runs out. Best effort: what cannot be
+/// written stays as it was.
 pub fn offer_to_oom_killer(pid: i32) {
     let _ = fs::write(file(pid, "oom_score_adj"), OFFERED);
 }

@@ -56,7 +56,7 @@ pub fn collect(machine: &Machine, look: Look) -> Collected {
     };
     let dead = |directory: &Path| dead(directory, machine.euid, &census);
     let groups: Vec<PathBuf> = parents(machine).flat_map(|parent| dead(Path::new(parent))).collect();
-    let directories = dead(&owner::base());
+    let directories: Vec<PathBuf> = owner::bases().iter().flat_map(|base| dead(base)).collect();
     // An engine keeps its things in a work directory: no trace of that, no engine.
     let engines = if look == Look::Everywhere || !directories.is_empty() {
         engine::groups(|name| name.ends_with(owner::ENGINE) && census.is_dead(name))

@@ -132,6 +132,14 @@ pub fn base() -> PathBuf {
     fs::canonicalize(&base).unwrap_or(base)
 }
 
+/// Where a work directory is made that has to have a short path, whatever the directory for temporary files is called.
+const SHORT: &str = "/run";
+
+/// The directories in which work directories may lie.
+pub fn bases() -> [PathBuf; 2] {
+    [base(), PathBuf::from(SHORT)]
+}
+
 /// A directory of this process alone, removed when it is dropped.
 #[derive(Debug)]
 pub struct WorkDirectory {
@@ -146,10 +154,21 @@ impl WorkDirectory {
     /// # Errors
     /// What mkdir says: a full disk, a directory for temporary files that may not be written, one that is not safe.
     pub fn make() -> Result<Self> {
-        let base = base();
+        Self::make_in(&base())
+    }
+
+    /// Makes one with a short path: 43 characters at most. Only root can.
+    ///
+    /// # Errors
+    /// As [`Self::make`].
+    pub fn make_short() -> Result<Self> {
+        Self::make_in(Path::new(SHORT))
+    }
+
+    fn make_in(base: &Path) -> Result<Self> {
         let path = base.join(own_name());
         let cannot = || Trouble::sandbox(format!("cannot make the work directory `{}`", path.display()));
-        if fs::metadata(&base).is_ok_and(|meta| others_may_rename(&meta)) {
+        if fs::metadata(base).is_ok_and(|meta| others_may_rename(&meta)) {
             return Err(cannot()
                 .because(format!(
                     "whoever may write to `{}` could put another directory in its place",

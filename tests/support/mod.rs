@@ -230,7 +230,7 @@ pub(crate) fn left_by(pid: u32) -> Vec<String> {
         .map(|line| line.split(' ').nth(4).unwrap());
     let mut left: Vec<String> = groups
         .map(PathBuf::from)
-        .chain([std::env::temp_dir()])
+        .chain([std::env::temp_dir(), PathBuf::from("/run")])
         .flat_map(|directory| std::fs::read_dir(directory).into_iter().flatten().flatten())
         .filter(|entry| is_one(&entry.file_name().to_string_lossy()))
         .map(|entry| entry.path().display().to_string())

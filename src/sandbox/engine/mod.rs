@@ -221,10 +221,7 @@ impl Driver {
             |error| Trouble::sandbox(format!("cannot write to `{}`", place.0.display())).because(error);
         fs::DirBuilder::new().mode(0o700).create(&place.0).map_err(cannot)?;
         match found {
-            Found::Podman(tools) => {
-                podman::furnish(place, &tools).map_err(cannot)?;
-                Ok(Self::Podman(Podman { program: tools.program }))
-            }
+            Found::Podman(tools) => podman::furnish(place, tools).map(Self::Podman).map_err(cannot),
             Found::Docker(tools) => {
                 docker::furnish(place, &tools).map_err(cannot)?;
                 Ok(Self::Docker(Box::new(Docker::start(place, tools, machine)?)))

@@ -7,19 +7,30 @@ use std::path::{Path, PathBuf};
 
 use super::choice::PodmanTools;
 use super::{Leading, Place, RUNTIME, group_name};
+use crate::sandbox::owner::WorkDirectory;
 
 /// Podman.
 #[derive(Debug)]
 pub(super) struct Podman {
-    pub(super) program: PathBuf,
+    program: PathBuf,
+    /// Where it keeps what goes with the containers, if not with the rest: removed with the engine.
+    _run: Option<WorkDirectory>,
 }
 
+/// Characters of a path that Podman takes for that. Its sockets lie there, whose paths have an end; and who clears up
+/// after a container is given the path, refuses a longer one, and tells nobody: Podman waits for it for twenty seconds.
+const RUN: usize = 50;
+
 /// Writes what it reads.
-pub(super) fn furnish(place: &Place, tools: &PodmanTools) -> std::io::Result<()> {
+pub(super) fn furnish(place: &Place, tools: PodmanTools) -> std::io::Result<Podman> {
     let (runtime, real) = &tools.runtime;
+    let long = place.text("run").len() > RUN;
+    // Where there is none to be had, it works all the same, slowly.
+    let run = long.then(WorkDirectory::make_short).and_then(Result::ok);
     fs::write(place.path("containers.conf"), settings(place, runtime))?;
-    fs::write(place.path("storage.conf"), storage(place))?;
-    place.write_runtime(real)
+    fs::write(place.path("storage.conf"), storage(place, run.as_ref()))?;
+    place.write_runtime(real)?;
+    Ok(Podman { program: tools.program, _run: run })
 }
 
 /// A network is not needed, and what it shares of memory would have to be mounted; the default limits are more than
@@ -44,12 +55,9 @@ fn settings(place: &Place, runtime: &str) -> String {
     )
 }
 
-fn storage(place: &Place) -> String {
-    format!(
-        "[storage]\ndriver = \"vfs\"\ngraphroot = \"{}\"\nrunroot = \"{}\"\n",
-        place.text("storage"),
-        place.text("run")
-    )
+fn storage(place: &Place, run: Option<&WorkDirectory>) -> String {
+    let run = run.map_or_else(|| place.text("run"), |run| run.path().display().to_string());
+    format!("[storage]\ndriver = \"vfs\"\ngraphroot = \"{}\"\nrunroot = \"{run}\"\n", place.text("storage"),)
 }
 
 /// The variables that lead it to its own place.
