@@ -21,14 +21,18 @@ impl Again {
         until
     }
 
-    /// Whether this is the code of that learner. It is good for once; a wrong one changes nothing.
-    pub fn take(&self, place: usize, code: Code, now: u64) -> bool {
+    /// Until when the code of that learner would have been taken, where this is it. It is good for once; a wrong one changes
+    /// nothing.
+    pub fn take(&self, place: usize, code: Code, now: u64) -> Option<u64> {
         let mut codes = self.codes();
-        let good = codes.get(&place).is_some_and(|(made, until)| *made == code && now < *until);
-        if good {
-            codes.remove(&place);
-        }
-        good
+        let (_, until) = *codes.get(&place).filter(|(made, until)| *made == code && now < *until)?;
+        codes.remove(&place);
+        Some(until)
+    }
+
+    /// A code that was taken for nothing is as good as before, unless another one was made since.
+    pub fn give_back(&self, place: usize, code: Code, until: u64) {
+        self.codes().entry(place).or_insert((code, until));
     }
 
     fn codes(&self) -> std::sync::MutexGuard<'_, HashMap<usize, (Code, u64)>> {
@@ -45,13 +49,15 @@ mod tests {
         let again = Again::default();
         let (code, other) = (Code::of([1; 6]), Code::of([2; 6]));
         let until = again.make(3, code, 1_000);
-        assert!(!again.take(4, code, 1_000) && !again.take(3, other, 1_000));
-        assert!(!again.take(3, code, until), "it is over");
-        assert!(again.take(3, code, until - 1));
-        assert!(!again.take(3, code, until - 1), "it was used");
-        again.make(3, code, 2_000);
-        again.make(3, other, 2_000);
-        assert!(!again.take(3, code, 2_001), "there is a newer one");
-        assert!(again.take(3, other, 2_001));
+        assert_eq!([again.take(4, code, 1_000), again.take(3, other, 1_000)], [None; 2]);
+        assert_eq!(again.take(3, code, until), None, "it is over");
+        assert_eq!(again.take(3, code, until - 1), Some(until));
+        assert_eq!(again.take(3, code, until - 1), None, "it was used");
+        again.give_back(3, code, until);
+        assert_eq!(again.take(3, code, until - 1), Some(until), "it was used for nothing");
+        let later = again.make(3, other, 2_000);
+        again.give_back(3, code, until);
+        assert_eq!(again.take(3, code, 2_001), None, "there is a newer one");
+        assert_eq!(again.take(3, other, 2_001), Some(later));
     }
 }

@@ -46,6 +46,8 @@ pub enum Written {
     Joined(usize, u64),
     /// Somebody else has this name.
     Taken,
+    /// Somebody else has this token.
+    Theirs,
     /// Nobody else fits in.
     Full,
     /// All of it is on the disk up to this `seq`.
@@ -107,12 +109,15 @@ impl Book {
 
     /// Checks a wish, and counts on it from now on.
     ///
+    /// What is wrong with a chain is told as if it were written, since it tells how far the disk has come.
+    ///
     /// # Errors
     /// What is to be told at once: it cannot be written.
     pub fn accept(&mut self, log: &Store, wish: Wish, now: u64) -> Result<Accepted, Written> {
         let (rows, answer) = match wish {
             Wish::Join { name, id, token } => self.join(name, id, token, now)?,
             Wish::Back { learner, token } => {
+                self.is_free(token)?;
                 let theirs = self.names.values_mut().find(|(place, _)| *place == learner);
                 theirs.ok_or(Written::Taken)?.1 = token;
                 (vec![Row::Token(learner, token)], Written::Joined(learner, self.end(learner).seq))
@@ -140,6 +145,12 @@ impl Book {
         self.ends.get(learner).copied().unwrap_or(End::START)
     }
 
+    /// Whether nobody has this token: it says who someone is.
+    fn is_free(&self, token: Hash) -> Result<(), Written> {
+        let taken = self.names.values().any(|(_, theirs)| *theirs == token);
+        if taken { Err(Written::Theirs) } else { Ok(()) }
+    }
+
     fn join(
         &mut self,
         name: String,
@@ -152,6 +163,7 @@ impl Book {
             let again = Written::Joined(*place, self.end(*place).seq);
             return if *theirs == token { Ok((Vec::new(), again)) } else { Err(Written::Taken) };
         }
+        self.is_free(token)?;
         let place = self.ends.len();
         if place >= rules::LEARNERS {
             return Err(Written::Full);
@@ -162,7 +174,7 @@ impl Book {
         Ok((vec![Row::Learner(learner)], Written::Joined(place, 0)))
     }
 
-    /// All of a message or nothing: what is wrong with one event is told before any is accepted.
+    /// All of a message or nothing: what is wrong with one event is found before any is accepted.
     fn events(
         &mut self,
         log: &Store,
@@ -189,10 +201,10 @@ impl Book {
                         None => log.hash(number(learner), event.seq).map_err(lost)?,
                     };
                     if known != Some(chain::hash(&event)) {
-                        return Err(Written::Broken(Broken::Used, old.seq));
+                        return Ok((Vec::new(), Written::Broken(Broken::Used, old.seq)));
                     }
                 }
-                Err(broken) => return Err(Written::Broken(broken, old.seq)),
+                Err(broken) => return Ok((Vec::new(), Written::Broken(broken, old.seq))),
             }
         }
         for row in &fresh {

@@ -50,11 +50,15 @@ async fn enter(board: &Board, peer: &Peer, headers: &HeaderMap, body: Body) -> R
     };
     let id = clock::hexadecimal(&clock::random::<8>().map_err(|_| Refused::busy())?);
     let hash = Hash::of(token.as_bytes());
-    let wish = match back {
-        Some(learner) => Wish::Back { learner, token: hash },
+    let wish = match &back {
+        Some(back) => Wish::Back { learner: back.learner, token: hash },
         None => Wish::Join { name, id, token: hash },
     };
-    match board.writer.write(wish).await {
+    let written = board.writer.write(wish).await;
+    if let Some(back) = back.as_ref().filter(|_| !matches!(written, Written::Joined(..))) {
+        board.again.give_back(back.learner, back.code, back.until);
+    }
+    match written {
         Written::Joined(place, acknowledged) => {
             peer.known();
             let mut live = board.shared.live();
@@ -76,6 +80,11 @@ async fn enter(board: &Board, peer: &Peer, headers: &HeaderMap, body: Body) -> R
             "take another with `--name`; if it was you, join as the same user on the same machine, or ask the instructor for \
              a code of your own",
         )),
+        Written::Theirs => Err(Refused::new(
+            StatusCode::CONFLICT,
+            "this token is somebody else's in this room",
+            "leave it out, and one is made",
+        )),
         Written::Full => Err(Refused::new(
             StatusCode::SERVICE_UNAVAILABLE,
             format!("the room holds {} learners, and they are there", rules::LEARNERS),
@@ -85,9 +94,17 @@ async fn enter(board: &Board, peer: &Peer, headers: &HeaderMap, body: Body) -> R
     }
 }
 
-/// Whether a code lets this name in. The room's does; and one of a learner's own lets that learner back in, whose place it
-/// is then.
-fn let_in(board: &Board, peer: &Peer, code: &str, name: &str) -> Result<Option<usize>, Refused> {
+/// A code of a learner's own that was taken.
+struct Back {
+    /// The place of the learner.
+    learner: usize,
+    code: Code,
+    /// Until when it would have been good.
+    until: u64,
+}
+
+/// Whether a code lets this name in. The room's does; and one of a learner's own lets that learner back in.
+fn let_in(board: &Board, peer: &Peer, code: &str, name: &str) -> Result<Option<Back>, Refused> {
     let now = clock::now();
     if let Err(wait) = board.tries.may(peer.address, now) {
         return Err(Refused::new(
@@ -99,7 +116,9 @@ fn let_in(board: &Board, peer: &Peer, code: &str, name: &str) -> Result<Option<u
     }
     let code = Code::read(code);
     let place = board.shared.live().named(name);
-    let back = place.filter(|place| code.is_some_and(|code| board.again.take(*place, code, now)));
+    let back = place.zip(code).and_then(|(learner, code)| {
+        board.again.take(learner, code, now).map(|until| Back { learner, code, until })
+    });
     if back.is_none() && code != Some(board.code) {
         board.tries.wrong(peer.address, now);
         return Err(Refused::new(

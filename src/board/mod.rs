@@ -170,8 +170,9 @@ pub fn serve(listener: TcpListener, db: &Path, tell: impl Fn(String) + Send + Sy
         frames: frames::Frames::default(),
     };
     let served = runtime.block_on(connections::serve(listener, Arc::new(board)));
-    // Ends what still waits, and with it the last way to the writer: what it was given is written first.
+    // Ends what still waits, and with it the last way to the writer: what it was given is written first. The log is closed
+    // last of all.
     drop(runtime);
-    let _ = writing.join();
+    drop(writing.join());
     served
 }

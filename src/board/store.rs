@@ -116,7 +116,10 @@ impl Store {
         let told = |error: &dyn std::fmt::Display| {
             Trouble::usage(format!("`{}` cannot be read", file.display())).because(error)
         };
-        File::open(file).map_err(|error| told(&error))?;
+        // Looked at, not opened: whoever closes a file gives up every lock that the process has on it (fcntl(2)), those of
+        // another connection too. Then any other program that looks into the log and leaves takes itself for the last one,
+        // and removes the write-ahead log under a board that goes on writing to it.
+        std::fs::metadata(file).map_err(|error| told(&error))?;
         let sqlite = Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_ONLY)
             .map_err(|error| told(&error))?;
         let store = Self { sqlite, _lock: None };

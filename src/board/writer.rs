@@ -56,7 +56,8 @@ struct Page {
 }
 
 impl Writer {
-    /// Starts the thread; it ends when the writer is gone and all it was given is written.
+    /// Starts the thread; it ends when the writer is gone and all it was given is written, and gives the log back. Who ends
+    /// the board closes it, after the writer: the last to close it writes all of it into the one file.
     ///
     /// # Errors
     /// The log cannot be read.
@@ -64,14 +65,17 @@ impl Writer {
         store: Store,
         db: &Path,
         shared: Arc<Shared>,
-    ) -> Result<(Self, std::thread::JoinHandle<()>)> {
+    ) -> Result<(Self, std::thread::JoinHandle<Store>)> {
         let (book, log) = (Book::of(&shared.live()), Store::read_only(db)?);
         let page = Page { book, stale: false, log, waiting: 0, cautious: 0, ahead: false };
         let desk = Arc::new(Desk { shared, page: Mutex::new(page) });
         let (queue, waiting) = channel();
         let thread = std::thread::spawn({
             let desk = Arc::clone(&desk);
-            move || desk.write(&store, &waiting)
+            move || {
+                desk.write(&store, &waiting);
+                store
+            }
         });
         Ok((Self { queue, desk }, thread))
     }
@@ -151,8 +155,12 @@ impl Desk {
         page.waiting -= together.len();
         together.iter().for_each(|(accepted, _)| page.book.kept(&accepted.rows));
         drop(page);
+        let wrote = together.iter().any(|(accepted, _)| !accepted.rows.is_empty());
         self.shared.change(|live| {
-            live.trouble = None;
+            // Who had nothing new has shown nothing about the disk.
+            if wrote {
+                live.trouble = None;
+            }
             for (accepted, _) in &together {
                 accepted.rows.iter().for_each(|row| live.apply(row, accepted.at));
             }
@@ -184,6 +192,9 @@ impl Desk {
 
 /// Writes all of it in one commit, or nothing.
 fn keep(store: &Store, together: &[Waiting]) -> rusqlite::Result<()> {
+    if together.iter().all(|(accepted, _)| accepted.rows.is_empty()) {
+        return Ok(());
+    }
     let group = store.begin()?;
     for (accepted, _) in together {
         for row in &accepted.rows {

@@ -45,6 +45,23 @@ fn wrong_codes_are_refused_and_soon_not_even_looked_at() {
 }
 
 #[test]
+fn a_token_is_one_learners_and_lets_nobody_in_under_another_name() {
+    let home = tempfile::tempdir().unwrap();
+    let board = Board::start(&db(&home), &["--course", "chroot"]);
+    let mut ada = board.join("Ada");
+    ada.does(&board, step("chroot", "tools"));
+    for code in [board.code.as_str(), "AAAAAA"] {
+        let asked = json!({ "format": 1, "name": "Eve", "code": code, "token": ada.token });
+        let answer = board.ask("POST", "/api/join", None, Some(&asked));
+        assert_eq!(answer.status, 409, "{answer:?}");
+        assert!(answer.json()["error"].as_str().unwrap().contains("token"), "{answer:?}");
+    }
+    ada.does(&board, step("chroot", "chroot"));
+    board.end();
+    assert_eq!(log(&db(&home)).len(), 2);
+}
+
+#[test]
 fn nobody_takes_anothers_name_in_whatever_letters() {
     let (_home, board) = room();
     board.join("Ada");

@@ -176,6 +176,32 @@ fn whoever_ends_the_process_that_was_started_ends_both() {
 }
 
 #[test]
+fn whoever_looks_into_the_log_takes_nothing_of_it_away() {
+    let home = tempfile::tempdir().unwrap();
+    let board = Board::start(&db(&home), &["--course", "chroot"]);
+    let mut ada = board.join("Ada");
+    ada.does(&board, step("chroot", "tools"));
+    // Any program that may write to it: the last one that closes a log of SQLite's puts it in order, and this one is not.
+    assert_eq!(crate::client::log(&db(&home)).len(), 1);
+    ada.does(&board, step("chroot", "chroot"));
+    board.kill();
+    assert_eq!(chains(&db(&home))["Ada"], ada.end);
+}
+
+#[test]
+fn a_board_that_ends_leaves_one_file_with_everything_in_it() {
+    let home = tempfile::tempdir().unwrap();
+    for round in 1..=20 {
+        let board = Board::start(&db(&home), &["--course", "chroot"]);
+        board.join(&format!("learner {round}")).does(&board, step("chroot", "tools"));
+        board.end();
+        let copy = home.path().join("copy");
+        std::fs::copy(db(&home), &copy).unwrap();
+        assert_eq!(crate::client::log(&copy).len(), round);
+    }
+}
+
+#[test]
 fn a_full_disk_is_told_and_costs_nothing_that_was_acknowledged() {
     if !nix::unistd::geteuid().is_root() {
         skip("a small disk can be mounted by root alone");
