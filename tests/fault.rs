@@ -169,6 +169,21 @@ fn after_kill_9_even_what_ran_away_is_dead_at_once_and_no_start_is_needed() {
 }
 
 #[test]
+fn after_kill_9_of_a_one_shot_container_its_groups_go_at_once_too() {
+    if !alone("after_kill_9_of_a_one_shot_container_its_groups_go_at_once_too") {
+        return;
+    }
+    let home = tempfile::tempdir().unwrap();
+    for with in ["--with=full", "--with=unshare --pid", "--with=cgroup memory.max=64M"] {
+        let child = start(home.path(), &("exec", format!("{with}|--|sleep|4321")));
+        wait_for("the program", || left_by(child.id()).iter().any(|left| left.contains("/pids/")));
+        wait_for("the keeper", || keeper_of(child.id()).is_some());
+        let pid = kill(child);
+        wait_for("the end of all that is left", || left_by(pid).is_empty() && others().is_empty());
+    }
+}
+
+#[test]
 fn where_the_keeper_is_killed_too_the_next_start_collects() {
     if !alone("where_the_keeper_is_killed_too_the_next_start_collects") {
         return;
@@ -176,7 +191,7 @@ fn where_the_keeper_is_killed_too_the_next_start_collects() {
     for start in [&["clean"][..], &["run", "chroot:root"]] {
         let home = tempfile::tempdir().unwrap();
         let (child, _) = runaway(home.path());
-        let keeper = keeper_of(child.id());
+        let keeper = keeper_of(child.id()).unwrap();
         nix::sys::signal::kill(nix::unistd::Pid::from_raw(keeper), nix::sys::signal::Signal::SIGKILL)
             .unwrap();
         let pid = kill(child);
@@ -192,10 +207,10 @@ fn where_the_keeper_is_killed_too_the_next_start_collects() {
 }
 
 /// The PID of the helper that outlives rlab.
-fn keeper_of(pid: u32) -> i32 {
+fn keeper_of(pid: u32) -> Option<i32> {
     let children = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap();
     let name = |child: &&str| std::fs::read_to_string(format!("/proc/{child}/comm")).unwrap_or_default();
-    children.split(' ').find(|child| name(child) == "keeper\n").unwrap().parse().unwrap()
+    children.split(' ').find(|child| name(child) == "keeper\n")?.parse().ok()
 }
 
 #[test]

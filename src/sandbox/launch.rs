@@ -2,7 +2,7 @@
 
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -260,6 +260,13 @@ impl Process {
             (WaitStatus::Signaled(_, signal, _), _) => End::Signaled(signal as i32),
             _ => End::Exited(0),
         })
+    }
+
+    /// Whether it ends so soon; it is not waited for longer, and not reaped.
+    pub fn ends_within(&self, time: Duration) -> bool {
+        let mut fds = [PollFd::new(self.child.pidfd.as_fd(), PollFlags::POLLIN)];
+        let time = PollTimeout::try_from(time).unwrap_or(PollTimeout::MAX);
+        matches!(poll(&mut fds, time), Ok(1..))
     }
 
     /// Waits for its end. A signal that comes to rlab meanwhile is passed on; a process that has no handler for it is

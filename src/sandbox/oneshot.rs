@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::error::Result;
 use crate::kernel::signals::Interrupts;
@@ -77,7 +78,7 @@ pub fn run(recipe: &Recipe, command: &Command, before: Option<Before<'_>>) -> Re
     bound.give(&mut ground);
     // What a PID namespace of its own would end with its first process, rlab ends, and the keeper where rlab is killed.
     let ends_with_it = plan.clone.namespaces.contains(&Namespace::Pid);
-    let keeper = if ends_with_it {
+    let mut keeper = if ends_with_it {
         None
     } else {
         orphans::adopt();
@@ -113,6 +114,11 @@ pub fn run(recipe: &Recipe, command: &Command, before: Option<Before<'_>>) -> Re
             // begins on the processor of its parent: it goes first.
             let _ = nix::sched::sched_yield();
             collect(&machine, Look::AtTraces);
+            // Where the kernel ends the processes, empty groups are all that a killed rlab would leave. A keeper would be a
+            // tenth of a short program's time: it comes for those who stay.
+            if ends_with_it && !process.ends_within(SHORT) {
+                keeper = Keeper::post();
+            }
             let known = keeper.iter().map(Keeper::pid).chain([process.pid()]).collect();
             let orphans = (!ends_with_it).then(|| Orphans::beside(known));
             let end = process.wait_or_pass_on(interrupts.as_mut(), orphans.as_ref())?;
@@ -130,6 +136,9 @@ pub fn run(recipe: &Recipe, command: &Command, before: Option<Before<'_>>) -> Re
     standing.group.remove_all(&mut Vec::new())?;
     Ok(Done { calls, end, capped: bound.met() })
 }
+
+/// How long a program runs before somebody is there to take away its groups.
+const SHORT: Duration = Duration::from_millis(20);
 
 /// The directory on which the root in memory is mounted.
 enum Site {
