@@ -222,7 +222,7 @@ impl Plan {
             child.push(Op::MakePrivate);
         }
         match (tools, place) {
-            (Some(tools), RootPlace::Memory) => child.push(Op::TmpfsRoot(tools)),
+            (Some(tools), RootPlace::Memory) if in_memory(recipe, place) => child.push(Op::TmpfsRoot(tools)),
             (_, RootPlace::Directory) if recipe.root_change() == RootChange::Pivot => {
                 child.push(Op::BindRoot)
             }
@@ -302,10 +302,15 @@ pub fn adds_user_namespace(recipe: &Recipe, machine: &Machine) -> bool {
     effective(recipe, machine, RootPlace::Directory).contains(&own) && !recipe.namespaces().contains(&own)
 }
 
+/// Whether the root is made in memory. One that nothing changes to would never be seen: the command has the host's.
+fn in_memory(recipe: &Recipe, place: RootPlace) -> bool {
+    place == RootPlace::Memory && recipe.rootfs().is_some() && recipe.root_change() != RootChange::None
+}
+
 /// The namespaces asked for, and those that the rest cannot do without.
 fn effective(recipe: &Recipe, machine: &Machine, place: RootPlace) -> BTreeSet<Namespace> {
     let mut namespaces = recipe.namespaces();
-    let in_memory = place == RootPlace::Memory && recipe.rootfs().is_some();
+    let in_memory = in_memory(recipe, place);
     if in_memory
         || recipe.mount_proc()
         || !recipe.mounts().is_empty()

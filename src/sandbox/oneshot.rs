@@ -56,8 +56,10 @@ pub fn run(recipe: &Recipe, command: &Command, before: Option<Before<'_>>) -> Re
     let plan = Plan::new(recipe, command, &machine, RootPlace::Memory)?;
     let mut standing = Standing::default();
     let mut calls = standing.agree_on_group(&plan.prepare, &machine)?;
-    let tools = recipe.rootfs().filter(|_| recipe.root_change() != RootChange::None);
-    let manifest = tools.map(|tools| Manifest::new(tools, Names::For(&command.argv))).transpose()?;
+    // What cannot be built is refused in any case; what nothing changes to is not built, since nobody would see it.
+    let manifest =
+        recipe.rootfs().map(|tools| Manifest::new(tools, Names::For(&command.argv))).transpose()?;
+    let manifest = manifest.filter(|_| recipe.root_change() != RootChange::None);
     let site = manifest.as_ref().map(|manifest| Site::find(&plan, manifest)).transpose()?;
     let program = command.argv.first().map_or("", String::as_str);
     let mut ground = Ground {

@@ -132,8 +132,17 @@ fn in_memory_the_root_is_a_tmpfs_and_a_mount_point_already() {
     let chroot = plan_on(&["rootfs", "chroot"], &root(), RootPlace::Memory);
     assert_eq!(chroot.clone.namespaces, BTreeSet::from([Namespace::Mnt]));
     assert_eq!(chroot.child[1..4], [Op::MakePrivate, Op::TmpfsRoot(Tools::Any), Op::Chroot]);
-    let rootless = plan_on(&["rootfs"], &machine(CgroupVersion::V1, 7), RootPlace::Memory);
+    let rootless = plan_on(&["rootfs", "chroot"], &machine(CgroupVersion::V1, 7), RootPlace::Memory);
     assert!(rootless.clone.namespaces.contains(&Namespace::User));
+    // Without a change of the root it is as in a directory: nothing is mounted, and no namespace is added.
+    for euid in [0, 7] {
+        let machine = machine(CgroupVersion::V1, euid);
+        for lines in [&["rootfs"][..], &["rootfs", "mount -t proc proc /proc"]] {
+            let plan = plan_on(lines, &machine, RootPlace::Memory);
+            let usual = plan_on(lines, &machine, RootPlace::Directory);
+            assert_eq!((plan.clone, plan.child), (usual.clone, usual.child), "{lines:?}");
+        }
+    }
 }
 
 #[test]
