@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 mod enter;
 mod escape;
 mod groups;
+mod layers;
 mod mounts;
 mod print;
 
@@ -19,6 +20,7 @@ use crate::recipe::ingredient::{Ingredient, Namespace, Resource, Tools};
 use crate::recipe::line::Command;
 use crate::recipe::machine::{CgroupVersion, Machine};
 pub use escape::{DOOR, HOST_FILE, JAIL, STEPS_UP};
+pub use layers::Layers;
 
 /// A path, and from where it is meant.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]

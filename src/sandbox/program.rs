@@ -9,7 +9,7 @@ use crate::kernel::launch::{Program, Way};
 use crate::kernel::proc;
 use crate::recipe::capability;
 use crate::recipe::ingredient::Namespace;
-use crate::recipe::plan::{At, Op, Plan};
+use crate::recipe::plan::{At, Layers, Op, Plan};
 use crate::sandbox::mark::Mark;
 use crate::sandbox::rootfs::Manifest;
 
@@ -69,8 +69,10 @@ pub fn compile(plan: &Plan, ground: &mut Ground<'_>) -> Program {
     let ground = &*ground;
     let mut compiler = Compiler {
         root: ground.root.map(|root| root.to_string_lossy().into_owned()).unwrap_or_default(),
-        new_file_systems: Vec::new(),
-        mounted: Vec::new(),
+        root_is_new: false,
+        changes_root: plan.child.iter().any(|op| matches!(op, Op::Chroot | Op::PivotRoot)),
+        layers: Layers::default(),
+        layers_of_host: Layers::default(),
         root_is_open: false,
         new_user_namespace: plan.clone.namespaces.contains(&Namespace::User),
         ground,
@@ -103,10 +105,14 @@ pub fn compile(plan: &Plan, ground: &mut Ground<'_>) -> Program {
 
 struct Compiler<'a> {
     root: String,
-    /// Mount points of new, empty file systems so far: what is mounted below needs its mount point made.
-    new_file_systems: Vec<String>,
-    /// Mount points inside the root so far.
-    mounted: Vec<String>,
+    /// Whether the root directory is a new file system: what is mounted in it needs its mount point made.
+    root_is_new: bool,
+    /// Whether the root changes. Where it does not, links of the host are part of the paths.
+    changes_root: bool,
+    /// The mounts so far: below a new file system a mount point has to be made, and below a bind never may be.
+    layers: Layers,
+    /// The same without links, where the root does not change.
+    layers_of_host: Layers,
     root_is_open: bool,
     new_user_namespace: bool,
     ground: &'a Ground<'a>,
@@ -231,6 +237,7 @@ impl Compiler<'_> {
         };
         let is_remount = flags.contains(&"MS_REMOUNT");
         let covered = !is_remount && self.is_in_new_file_system(inside(target));
+        let is_new = fstype == Some("tmpfs");
         let directory = fstype.is_some() || std::fs::metadata(&source_path).is_ok_and(|meta| meta.is_dir());
         match target {
             At::Root(path) if covered && self.is_of_our_making(path) => {
@@ -255,9 +262,15 @@ impl Compiler<'_> {
                 self.push(Syscall::mount(Some(&source_path), path, fstype, flags, data));
             }
         }
-        self.mounted.push(inside(target).to_owned());
-        if fstype.is_some_and(|fstype| fstype == "tmpfs") {
-            self.new_file_systems.push(inside(target).to_owned());
+        if !is_remount {
+            self.add_layer(inside(target), is_new);
+        }
+    }
+
+    fn add_layer(&mut self, target: &str, is_new: bool) {
+        self.layers.add(target, is_new);
+        if !self.changes_root {
+            self.layers_of_host.add(&without_links(target), is_new);
         }
     }
 
@@ -279,10 +292,13 @@ impl Compiler<'_> {
             }
             At::Inside(path) | At::Host(path) => self.push(Syscall::attach(fd, path)),
         }
+        self.add_layer(inside(target), false);
     }
 
     fn is_in_new_file_system(&self, path: &str) -> bool {
-        self.new_file_systems.iter().any(|above| Path::new(path).starts_with(above) && path != above)
+        // A link that is hidden by now could make either of the two wrong.
+        self.layers.is_in_new(path).unwrap_or(self.root_is_new)
+            && (self.changes_root || self.layers_of_host.is_in_new(&without_links(path)) == Some(true))
     }
 
     /// Whether a path leads through directories only that are ours and new, to no link: a plain name is safe there.
@@ -291,10 +307,10 @@ impl Compiler<'_> {
         let above = Path::new(path).parent().unwrap_or(Path::new("/"));
         let inside = |path: &str| path.trim_start_matches('/').to_owned();
         let name = inside(&above.to_string_lossy());
-        self.new_file_systems.first().is_some_and(|first| first == "/")
+        self.root_is_new
             && (name.is_empty() || manifest.directories.contains(&name))
             && !manifest.links.contains_key(&inside(path))
-            && !self.mounted.iter().any(|mounted| above.starts_with(mounted))
+            && self.layers.is_in_new(path).is_none()
     }
 
     fn make_mount_point(&mut self, path: &str, directory: bool) {
@@ -318,7 +334,7 @@ impl Compiler<'_> {
             &["MS_NOSUID", "MS_NODEV"],
             Some("mode=755,size=256m"),
         ));
-        self.new_file_systems.push("/".to_owned());
+        self.root_is_new = true;
         self.push(Syscall::chdir(&root));
         let Some(manifest) = self.ground.manifest else { return };
         // Filling it is told only where it is refused: a hundred links would hide what matters.
@@ -386,6 +402,16 @@ fn inside(at: &At) -> &str {
     match at {
         At::Host(path) | At::Root(path) | At::Inside(path) => path,
     }
+}
+
+/// A path of the host without the links that are part of it, as far as it is there.
+fn without_links(path: &str) -> String {
+    let path = Path::new(path);
+    let there = path.ancestors().find_map(|above| Some((above, std::fs::canonicalize(above).ok()?)));
+    let whole = there.and_then(|(above, real)| Some(real.join(path.strip_prefix(above).ok()?)));
+    // Without the `/` at the end that joining nothing leaves.
+    let whole: Option<PathBuf> = whole.map(|whole| whole.components().collect());
+    whole.as_deref().unwrap_or(path).to_string_lossy().into_owned()
 }
 
 fn last_capability() -> u8 {

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use crate::support::{has, run, status, stderr, stdout};
+use crate::support::{has, is_root, run, status, stderr, stdout};
 use crate::{WHAT, recipe};
 
 #[test]
@@ -37,6 +37,36 @@ fn a_script_is_clean_whatever_it_is_to_run() {
             let directory = place.path().join(format!("{told}-{number}"));
             clean_script(&["export", "full", "--as", told, "--with", given_up], &directory, &words, file);
         }
+    }
+}
+
+#[test]
+fn a_script_makes_nothing_below_what_it_binds() {
+    if !is_root() || !has("busybox") || !has("unshare") {
+        return;
+    }
+    let place = tempfile::tempdir().unwrap();
+    let bound = place.path().join("bound");
+    fs::create_dir(&bound).unwrap();
+    let bind = format!("mount --bind {} /x", bound.display());
+    let deep = format!("mount --bind {} /t/deep", bound.display());
+    let cases: [&[&str]; 4] = [
+        &[&bind, "mount --bind /etc/hostname /x/new"],
+        &[&bind, "mount -t tmpfs tmpfs /x/new"],
+        &["mount -t tmpfs tmpfs /t", &deep, "mount --bind /etc/hostname /t/deep/new"],
+        // What is new may be filled.
+        &[&bind, "mount -t tmpfs tmpfs /t", "mount --bind /etc/hostname /t/new"],
+    ];
+    for (number, lines) in cases.into_iter().enumerate() {
+        let directory = place.path().join(number.to_string());
+        let with = lines.iter().flat_map(|line| ["--with", line]);
+        let mut words = vec!["export", "container:files", "--as", "sh"];
+        words.extend(with.chain([directory.to_str().unwrap(), "--", "true"]));
+        let exported = run(&words);
+        assert_eq!(status(&exported), 0, "{}", stderr(&exported));
+        let output = Command::new("sh").arg(directory.join("container.sh")).output().unwrap();
+        assert_eq!(fs::read_dir(&bound).unwrap().count(), 0, "{lines:?} left something");
+        assert_eq!(output.status.success(), number == 3, "{lines:?}: {}", stderr(&output));
     }
 }
 

@@ -15,7 +15,7 @@ use crate::recipe::compose::{Recipe, RootChange};
 use crate::recipe::ingredient::Resource;
 use crate::recipe::line::{Command, MOUNT_FLAGS, quoted};
 use crate::recipe::machine::{CgroupVersion, Machine};
-use crate::recipe::plan::{At, Op, Plan, Prepare, RootPlace};
+use crate::recipe::plan::{At, Layers, Op, Plan, Prepare, RootPlace};
 
 /// The script, or as a comment why this machine cannot.
 pub fn shell(recipe: &Recipe, command: &Command, machine: &Machine) -> String {
@@ -227,14 +227,20 @@ impl Script<'_> {
         if changes && self.plan.child.iter().any(|op| bind_source(op).is_some()) {
             lines.push_str(texts::PLACE);
         }
+        let mut layers = Layers::default();
         for op in &self.plan.child {
-            lines.push_str(&self.op(op));
+            lines.push_str(&self.op(op, &layers));
+            if let Op::Mount { target, fstype, flags, .. } = op
+                && !flags.contains(&"MS_REMOUNT")
+            {
+                layers.add(plain(target), fstype.as_deref() == Some("tmpfs"));
+            }
         }
         lines.push_str(&self.last());
         Inside { lines: Some(lines), start: " sh -euc \"$inside\" sh".to_owned() }
     }
 
-    fn op(&self, op: &Op) -> String {
+    fn op(&self, op: &Op, layers: &Layers) -> String {
         match op {
             Op::BindRoot => "mount --bind \"$root\" \"$root\"\n".to_owned(),
             Op::SetHostname(name) => format!("hostname {}\n", quoted(name)),
@@ -246,14 +252,13 @@ impl Script<'_> {
                     [] => String::new(),
                     some => format!(" -o {}", quoted(&some.join(","))),
                 };
-                let (At::Host(from) | At::Inside(from) | At::Root(from)) = source;
+                let from = plain(source);
+                // Below a bind it would be made on the host, and stay there.
+                let may_make = layers.is_in_new(plain(target)) != Some(false);
                 match fstype {
                     Some(fstype) => {
-                        format!(
-                            "{}mount -t {fstype}{options} {} {path}\n",
-                            self.directory(target),
-                            quoted(from)
-                        )
+                        let place = if may_make { self.directory(target) } else { String::new() };
+                        format!("{place}mount -t {fstype}{options} {} {path}\n", quoted(from))
                     }
                     None if flags.contains(&"MS_REMOUNT") => {
                         format!("mount{} {path}\n", options.replacen(" -o ", " -o remount,bind,", 1))
@@ -261,7 +266,7 @@ impl Script<'_> {
                     None => {
                         let how = if flags.contains(&"MS_REC") { "--rbind" } else { "--bind" };
                         let from = quoted(from);
-                        let changes = self.recipe.root_change() != RootChange::None;
+                        let changes = self.recipe.root_change() != RootChange::None && may_make;
                         let place = if changes { format!("place {from} {path}\n") } else { String::new() };
                         format!("{place}mount {how} {from} {path}\n")
                     }
@@ -273,7 +278,7 @@ impl Script<'_> {
 
     /// The path on the host before the root changes; the mounts are the same whether made before or after.
     fn path(&self, target: &At) -> String {
-        let (At::Host(path) | At::Inside(path) | At::Root(path)) = target;
+        let path = plain(target);
         if self.recipe.root_change() == RootChange::None {
             quoted(path)
         } else {
@@ -283,8 +288,8 @@ impl Script<'_> {
 
     /// Makes the directory to mount on, where `rootfs` has none.
     fn directory(&self, target: &At) -> String {
-        let (At::Host(path) | At::Inside(path) | At::Root(path)) = target;
-        let there = matches!(path.as_str(), "/dev" | "/proc" | "/sys" | "/etc" | "/bin");
+        let path = plain(target);
+        let there = matches!(path, "/dev" | "/proc" | "/sys" | "/etc" | "/bin");
         if there || self.recipe.root_change() == RootChange::None {
             return String::new();
         }
@@ -362,6 +367,12 @@ fn needs_lines(op: &Op) -> bool {
         op,
         Op::BindRoot | Op::Mount { .. } | Op::SetHostname(_) | Op::PivotRoot | Op::DropCapabilities(_)
     )
+}
+
+/// The path of a place.
+fn plain(at: &At) -> &str {
+    let (At::Host(path) | At::Inside(path) | At::Root(path)) = at;
+    path
 }
 
 fn bind_source(op: &Op) -> Option<&str> {
