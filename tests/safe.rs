@@ -5,6 +5,7 @@
 
 mod support;
 
+use std::collections::BTreeSet;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -169,6 +170,53 @@ fn a_place_where_others_may_rename_is_refused_and_a_work_directory_is_closed() {
     chown(base.path(), Some(65533), None).unwrap();
     let told = play();
     assert!(says(&told, "another directory in its place"), "{told}");
+}
+
+#[test]
+fn a_directory_for_temporary_files_is_named_from_the_root_on_and_has_to_be_one() {
+    if !alone("a_directory_for_temporary_files_is_named_from_the_root_on_and_has_to_be_one") {
+        return;
+    }
+    let here = tempfile::tempdir().unwrap();
+    std::fs::create_dir(here.path().join("relative")).unwrap();
+    let all = |told: Output| {
+        let told = format!("{}{}", stdout(&told), stderr(&told));
+        told.split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    let at = |place: &str| {
+        let mut command = rlab(here.path());
+        command.env("TMPDIR", place).current_dir(here.path());
+        command
+    };
+    let played =
+        |place: &str| all(feed(at(place).args(["run", "--script", "-"]), "rootfs\n!echo in $ROOTFS\n"));
+    let one = |place: &str| {
+        let words = ["exec", "--with", "rootfs", "--with", "chroot", "--", "true"];
+        let output = at(place).args(words).output().unwrap();
+        (status(&output), all(output))
+    };
+    // Set but empty is as not set.
+    let told = played("");
+    assert!(told.contains(" in /tmp/rlab."), "{told}");
+    assert_eq!(one(""), (0, String::new()));
+    let told = played("relative");
+    assert!(told.contains(&format!(" in {}/relative/rlab.", here.path().display())), "{told}");
+    assert_eq!(one("relative").0, 0);
+    let missing = format!("`{}/missing/rlab.", here.path().display());
+    for told in [played("missing"), one("missing").1] {
+        assert!(told.contains(&missing) && told.contains("no such directory"), "{told}");
+    }
+    let file = here.path().join("file");
+    std::fs::write(&file, "").unwrap();
+    for place in ["/dev/null", file.to_str().unwrap()] {
+        for told in [played(place), one(place).1] {
+            assert!(told.contains("ENOTDIR") && told.contains("is no directory"), "{told}");
+            assert!(!told.contains("chmod"), "{told}");
+        }
+    }
+    let names: BTreeSet<_> =
+        std::fs::read_dir(here.path()).unwrap().flatten().map(|entry| entry.file_name()).collect();
+    assert!(names.iter().all(|name| !name.to_string_lossy().starts_with("rlab.")), "{names:?}");
 }
 
 #[test]

@@ -126,10 +126,13 @@ fn namespace_of(name: &str) -> Option<u64> {
     namespace.parse().ok()
 }
 
-/// The directory below which work directories are made.
+/// The directory below which work directories are made. An empty `TMPDIR` is none, as for every shell; a relative one
+/// is made absolute, since what is told and mounted here is named from `/` on.
 pub fn base() -> PathBuf {
-    let base = std::env::temp_dir();
-    fs::canonicalize(&base).unwrap_or(base)
+    let named = std::env::var_os("TMPDIR").filter(|named| !named.is_empty());
+    let base = named.map_or_else(|| PathBuf::from("/tmp"), PathBuf::from);
+    let absolute = || std::path::absolute(&base);
+    fs::canonicalize(&base).or_else(|_| absolute()).unwrap_or(base)
 }
 
 /// Where a work directory is made that has to have a short path, whatever the directory for temporary files is called.
@@ -168,7 +171,8 @@ impl WorkDirectory {
     fn make_in(base: &Path) -> Result<Self> {
         let path = base.join(own_name());
         let cannot = || Trouble::sandbox(format!("cannot make the work directory `{}`", path.display()));
-        if fs::metadata(base).is_ok_and(|meta| others_may_rename(&meta)) {
+        // What is no directory is refused by mkdir(2), which tells so.
+        if fs::metadata(base).is_ok_and(|meta| meta.is_dir() && others_may_rename(&meta)) {
             return Err(cannot()
                 .because(format!(
                     "whoever may write to `{}` could put another directory in its place",

@@ -47,7 +47,7 @@ pub(super) const ROWS: &[Row] = &[
         WORK,
         ENOTDIR,
         &[", 0700"],
-        "the directory for temporary files is a file",
+        "the directory for temporary files is no directory",
         "name another one with `TMPDIR=DIR`",
     ),
     row(
