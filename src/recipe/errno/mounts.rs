@@ -217,8 +217,8 @@ pub(super) const ROWS: &[Row] = &[
         &["openat2"],
         ENOENT,
         &[],
-        "the place to mount on was removed from the rootfs",
-        "`drop` the mount and type it again: then rlab makes the place",
+        "the place to mount on was removed from the rootfs, or it is below what is bound, where rlab makes none",
+        "`drop` the mount and type it again: then rlab makes the place; below a bind make it yourself, with `!mkdir`",
     ),
     row(
         "target-below-file",
