@@ -5,7 +5,7 @@
 mod support;
 
 use std::io::Write;
-use std::process::{Output, Stdio};
+use std::process::{Command, Output, Stdio};
 
 use clap::CommandFactory;
 use rlab::recipe::line::WORDS;
@@ -311,4 +311,43 @@ fn blocks_interrupts(pid: u32) -> bool {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigBlk:")).unwrap().trim();
     u64::from_str_radix(mask, 16).unwrap() & 0b10 != 0
+}
+
+/// What stands below a heading of the word `recipe`, up to the next one.
+fn part(told: &str, heading: &str) -> String {
+    let (_, rest) =
+        told.split_once(&format!("\n {heading}\n")).unwrap_or_else(|| panic!("no {heading}:\n{told}"));
+    let end = ["\n as ", "\n recipe\n"].iter().filter_map(|next| rest.find(next)).min().unwrap();
+    rest[..=end].to_owned()
+}
+
+#[test]
+fn code_that_the_word_recipe_shows_can_be_used_as_it_stands() {
+    let long = format!("mount --bind /etc/{} /mnt", "a-long-name-".repeat(20));
+    for lines in [
+        &["rootfs", "pivot_root", "cgroup memory.max=7M", "unshare --pid --mount-proc"][..],
+        &["cgroup"],
+        &["rootfs", "chroot", "mount -t proc proc /proc", "unshare --pid", &long],
+    ] {
+        let mut shown = Vec::new();
+        for columns in ["60", "120"] {
+            let home = tempfile::tempdir().unwrap();
+            let typed = format!("{}\nrecipe\n", lines.join("\n"));
+            let output = feed(rlab(home.path()).arg("play").env("COLUMNS", columns), typed);
+            let told = format!("\n{}", stdout(&output));
+            let json: Result<serde_json::Value, _> = serde_json::from_str(&part(&told, "as OCI config.json"));
+            assert_eq!(json.unwrap_or_else(|error| panic!("{error}: {told}"))["ociVersion"], "1.0.2");
+            for heading in ["as a shell script", "as docker run"] {
+                let script = part(&told, heading);
+                let read = feed(Command::new("sh").arg("-n"), &script);
+                assert_eq!((status(&read), stderr(&read).as_str()), (0, ""), "{columns}: {script}");
+            }
+            shown.push(
+                ["as a shell script", "as docker run", "as OCI config.json"]
+                    .map(|heading| part(&told, heading)),
+            );
+        }
+        // Broken between words, a line may still be one that a shell reads.
+        assert_eq!(shown[0], shown[1]);
+    }
 }

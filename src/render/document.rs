@@ -32,7 +32,7 @@ pub enum Role {
 /// How documents are to look, decided by the frontend from the terminal and the environment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Look {
-    /// Columns of the terminal; what is painted is never wider.
+    /// Columns of the terminal; what is painted is never wider, but for code that is to be copied.
     pub width: usize,
     /// Whether colours are written.
     pub color: bool,
@@ -115,6 +115,8 @@ pub enum Break {
     Prose,
     /// After a comma, as between the arguments of a call.
     Commas,
+    /// Nowhere: code that is to be copied. A terminal breaks such a row by itself, and copies it whole.
+    Never,
 }
 
 /// One line, before wrapping.

@@ -1,6 +1,6 @@
 //! The page of a step, and the other pages about the walk: labs, status, recipe, help, hint.
 
-use super::document::{Line, Role, Sign, Text};
+use super::document::{Break, Line, Role, Sign, Text};
 use super::grid::{Cell, grid};
 use super::jobs::heads;
 use super::markdown::markdown;
@@ -267,14 +267,15 @@ pub(super) fn status(
     text
 }
 
-/// `recipe`: told in several ways.
+/// `recipe`: told in several ways. What is told is code: it begins in the first column, where a here-document ends, and is
+/// never broken, so that it can be copied out of a terminal and out of a pipe.
 pub(super) fn recipe(parts: &[(String, String)]) -> Text {
     let mut text = Text::new();
     for (heading, body) in parts {
         text.gap();
         text.push(Line::indented(1, 3).with(Role::Strong, heading.clone()));
         for line in body.lines() {
-            text.push(Line::indented(3, 7).with(Role::Code, line));
+            text.push(Line { breaks: Break::Never, ..Line::new() }.with(Role::Code, line));
         }
     }
     text

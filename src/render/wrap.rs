@@ -1,4 +1,4 @@
-//! No painted line is wider than the terminal, and nothing that a program prints drives the learner's terminal.
+//! No painted line is wider than the terminal, but for code that is to be copied, and nothing that a program prints drives the learner's terminal.
 
 use textwrap::WordSeparator;
 use textwrap::core::{Word, break_words};
@@ -76,11 +76,12 @@ const fn spelled(c: char) -> Option<&'static str> {
     })
 }
 
-/// The rows that a line becomes, each at most `look.width` columns, indents included.
+/// The rows that a line becomes, each at most `look.width` columns, indents included; one row where it is not broken.
 pub(super) fn rows(line: &Line, look: &Look) -> Vec<Vec<Span>> {
     let limit = match line.breaks {
         Break::Prose => look.width.clamp(NARROWEST, PROSE),
         Break::Words | Break::Commas => look.width.max(NARROWEST),
+        Break::Never => usize::MAX,
     };
     // An indent never takes more than half of a narrow terminal.
     let (indent, hang) = (line.indent.min(limit / 2), line.hang.min(limit / 2));
@@ -99,7 +100,7 @@ pub(super) fn rows(line: &Line, look: &Look) -> Vec<Vec<Span>> {
     }
     let flat: String = spans.iter().map(|span| span.text.as_str()).collect();
     let words: Vec<Word<'_>> = match line.breaks {
-        Break::Words | Break::Prose => WordSeparator::AsciiSpace.find_words(&flat).collect(),
+        Break::Words | Break::Prose | Break::Never => WordSeparator::AsciiSpace.find_words(&flat).collect(),
         Break::Commas => after_commas(&flat, limit - hang.max(indent)),
     };
     let words = break_words(words, limit - hang.max(indent));
