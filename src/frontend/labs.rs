@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use crate::cli::Format;
 use crate::error::{Exit, Result, Trouble};
+use crate::frontend::labfile::{self, Chosen};
 use crate::frontend::terminal::Terminal;
 use crate::lab::course::{Course, is_built_in};
 use crate::lab::file::Lab;
@@ -58,12 +59,11 @@ pub fn course(labs: Option<&Path>) -> Result<Course> {
             .because("no file there ends in `.toml`")
             .hint(format!("`rlab new {}` writes one to start from", dir.join("mine.toml").display())));
     }
-    let files: Result<Vec<(String, String)>> = files.iter().map(|file| read(file)).collect();
-    Ok(Course::from_files(files?))
+    Ok(Course::from_sources(files.iter().map(|file| read(file, Chosen::Found))))
 }
 
-/// The `*.toml` files of a directory, sorted by name.
-pub(super) fn toml_files(dir: &Path) -> Result<Vec<PathBuf>> {
+/// The `*.toml` files of a directory, sorted by name: also what cannot be read, so that it is told.
+fn toml_files(dir: &Path) -> Result<Vec<PathBuf>> {
     let cannot = |error: std::io::Error| {
         let hint = "`--labs` and `rlab check` take a directory of `*.toml` files";
         Trouble::usage(format!("the directory `{}` cannot be read", dir.display())).because(error).hint(hint)
@@ -71,7 +71,7 @@ pub(super) fn toml_files(dir: &Path) -> Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for entry in fs::read_dir(dir).map_err(cannot)? {
         let path = entry.map_err(cannot)?.path();
-        if path.extension().is_some_and(|extension| extension == "toml") && path.is_file() {
+        if path.extension().is_some_and(|extension| extension == "toml") && !path.is_dir() {
             files.push(path);
         }
     }
@@ -79,22 +79,12 @@ pub(super) fn toml_files(dir: &Path) -> Result<Vec<PathBuf>> {
     Ok(files)
 }
 
+/// A lab file as it was found: its name, and its text or why it has none.
+type Source = (String, Result<String>);
+
 /// Name and text of one file.
-pub(super) fn read(file: &Path) -> Result<(String, String)> {
-    let cannot = || Trouble::usage(format!("the lab file `{}` cannot be read", file.display()));
-    let bytes = fs::read(file).map_err(|error| {
-        let hint = match error.kind() {
-            ErrorKind::NotFound => format!("`rlab new {}` writes one to start from", file.display()),
-            _ => format!("look at it with `ls -ld {}`", file.display()),
-        };
-        cannot().because(error).hint(hint)
-    })?;
-    let text = String::from_utf8(bytes).map_err(|error| {
-        cannot()
-            .because(format!("byte {} is not UTF-8", error.utf8_error().valid_up_to() + 1))
-            .hint("save the file as UTF-8")
-    })?;
-    Ok((file.display().to_string(), text))
+fn read(file: &Path, chosen: Chosen) -> Source {
+    (file.display().to_string(), labfile::text(file, chosen))
 }
 
 /// `rlab list`.
@@ -123,13 +113,15 @@ pub fn check(
     terminal: &mut Terminal,
 ) -> Result<Exit> {
     let sources = match paths {
-        [] => course()?.entries().iter().map(|e| Ok((e.file().to_owned(), e.source().to_owned()))).collect(),
+        [] => {
+            course()?.entries().iter().map(|e| (e.file().to_owned(), e.source().map(str::to_owned))).collect()
+        }
         paths => sources(paths)?,
     };
     let (mut errors, mut warnings) = (0, 0);
     let mut ids: BTreeMap<String, &str> = BTreeMap::new();
-    for source in &sources {
-        let (file, source) = match source {
+    for (file, source) in &sources {
+        let source = match source {
             Ok(source) => source,
             // One file that cannot be read must not hide what is wrong with the others.
             Err(trouble) => {
@@ -175,7 +167,7 @@ pub fn check(
 }
 
 /// The files that are meant, each with its text or why it cannot be read.
-fn sources(paths: &[PathBuf]) -> Result<Vec<Result<(String, String)>>> {
+fn sources(paths: &[PathBuf]) -> Result<Vec<Source>> {
     let mut sources = Vec::new();
     for path in paths {
         if path.is_dir() {
@@ -185,9 +177,9 @@ fn sources(paths: &[PathBuf]) -> Result<Vec<Result<(String, String)>>> {
                     .because("no file there ends in `.toml`")
                     .hint(format!("`rlab new {}` writes one", path.join("mine.toml").display())));
             }
-            sources.extend(files.iter().map(|file| read(file)));
+            sources.extend(files.iter().map(|file| read(file, Chosen::Found)));
         } else {
-            sources.push(read(path));
+            sources.push(read(path, Chosen::Named));
         }
     }
     Ok(sources)

@@ -36,6 +36,7 @@ pub mod image;
 pub mod inspect;
 pub mod keys;
 pub mod known;
+mod labfile;
 pub mod labs;
 pub mod lines;
 pub mod pasted;

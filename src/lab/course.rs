@@ -36,7 +36,8 @@ pub struct Course {
 pub struct Entry {
     id: Cow<'static, str>,
     file: Cow<'static, str>,
-    source: Cow<'static, str>,
+    /// Its text, or why it cannot be read at all.
+    source: Result<Cow<'static, str>>,
     lab: OnceCell<Result<Lab, Vec<Diagnostic>>>,
 }
 
@@ -57,7 +58,7 @@ impl Course {
         let entry = |(id, file, source): &(&'static str, &'static str, &'static str)| Entry {
             id: Cow::Borrowed(id),
             file: Cow::Borrowed(file),
-            source: Cow::Borrowed(source),
+            source: Ok(Cow::Borrowed(source)),
             lab: OnceCell::new(),
         };
         Self { entries: BUILT_IN.iter().map(entry).collect() }
@@ -67,9 +68,16 @@ impl Course {
     ///
     /// A lab goes by the `id` in its file, or by the file's name where that cannot be read.
     pub fn from_files(files: impl IntoIterator<Item = (String, String)>) -> Self {
-        let entry = |(file, source): (String, String)| {
-            let id = head_of(&source).and_then(|head| text_of(&head, "id")).unwrap_or_else(|| stem(&file));
-            Entry { id: id.into(), file: file.into(), source: source.into(), lab: OnceCell::new() }
+        Self::from_sources(files.into_iter().map(|(file, source)| (file, Ok(source))))
+    }
+
+    /// As [`Self::from_files`], where a file may have no text that can be read. It is a lab of the course all the same, and
+    /// says why when it is asked for.
+    pub fn from_sources(files: impl IntoIterator<Item = (String, Result<String>)>) -> Self {
+        let entry = |(file, source): (String, Result<String>)| {
+            let head = source.as_deref().ok().and_then(head_of);
+            let id = head.and_then(|head| text_of(&head, "id")).unwrap_or_else(|| stem(&file));
+            Entry { id: id.into(), file: file.into(), source: source.map(Cow::Owned), lab: OnceCell::new() }
         };
         Self { entries: files.into_iter().map(entry).collect() }
     }
@@ -131,6 +139,7 @@ impl Course {
                 .because(format!("both {files} have this id"))
                 .hint("give one of them another `id`"));
         }
+        entry.source()?;
         entry.lab().map_err(|mistakes| trouble(entry.file(), mistakes))
     }
 }
@@ -166,18 +175,21 @@ impl Entry {
     }
 
     /// Its text.
-    pub fn source(&self) -> &str {
-        &self.source
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn source(&self) -> Result<&str> {
+        self.source.as_deref().map_err(Clone::clone)
     }
 
     /// Whether it is, byte for byte, a lab that is built in, wherever it was read from.
     pub fn is_built_in(&self) -> bool {
-        is_built_in(&self.source)
+        self.source.as_deref().is_ok_and(is_built_in)
     }
 
     /// Title and minutes, without reading the steps.
     pub fn head(&self) -> Head {
-        let head = head_of(&self.source);
+        let head = self.source.as_deref().ok().and_then(head_of);
         let title = head.as_ref().and_then(|head| text_of(head, "title"));
         let minutes = head.as_ref().and_then(|head| match head.get("minutes")?.get_ref() {
             DeValue::Integer(minutes) => minutes.as_str().parse().ok(),
@@ -193,9 +205,13 @@ impl Entry {
     /// The lab, read once.
     ///
     /// # Errors
-    /// Every mistake of the file.
+    /// Every mistake of the file; none where it cannot be read at all ([`Self::source`] says why).
     pub fn lab(&self) -> Result<&Lab, &[Diagnostic]> {
-        self.lab.get_or_init(|| Lab::read(&self.file, &self.source)).as_ref().map_err(Vec::as_slice)
+        let read = || match &self.source {
+            Ok(source) => Lab::read(&self.file, source),
+            Err(_) => Err(Vec::new()),
+        };
+        self.lab.get_or_init(read).as_ref().map_err(Vec::as_slice)
     }
 }
 

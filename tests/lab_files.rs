@@ -1,0 +1,125 @@
+//! Lab files of someone's own: one that is bad hides no other, what is no file does no harm, and what can never hold is
+//! found before a learner meets it.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test ends where something is not as it must be")]
+
+mod support;
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+use std::process::{Command, Output};
+use std::time::{Duration, Instant};
+
+use support::{rlab, stderr, stdout};
+
+fn all(output: &Output) -> String {
+    format!("{}{}", stdout(output), stderr(output))
+}
+
+/// Runs rlab with these words, within a minute and a memory that no lab file needs.
+fn bounded(home: &Path, words: &[&str]) -> Output {
+    let command = rlab(home);
+    let program = command.get_program().to_owned();
+    let limited = ["-c", "ulimit -v 400000; exec timeout -s KILL 60 \"$@\"", "sh"];
+    let mut shell = Command::new("bash");
+    shell.args(limited).arg(program).args(words);
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => shell.env(name, value),
+            None => shell.env_remove(name),
+        };
+    }
+    shell.stdin(std::process::Stdio::null()).output().unwrap()
+}
+
+/// A directory with a good lab, and one of each kind that cannot be read.
+fn ground(home: &Path) -> String {
+    let labs = home.join("labs");
+    fs::create_dir(&labs).unwrap();
+    let at = |name: &str| labs.join(name);
+    let new = rlab(home).arg("new").arg(at("good.toml")).output().unwrap();
+    assert!(new.status.success(), "{}", all(&new));
+    fs::write(at("bytes.toml"), b"id = \"\xff\"").unwrap();
+    symlink("nowhere", at("dangling.toml")).unwrap();
+    symlink("looping.toml", at("looping.toml")).unwrap();
+    symlink("/dev/zero", at("device.toml")).unwrap();
+    let fifo = Command::new("mkfifo").arg(at("fifo.toml")).status().unwrap();
+    assert!(fifo.success());
+    fs::write(at("large.toml"), " ".repeat((4 << 20) + 1)).unwrap();
+    labs.display().to_string()
+}
+
+/// Each file that cannot be read, and why.
+const BAD: [(&str, &str); 6] = [
+    ("bytes", "byte 7 is not UTF-8"),
+    ("dangling", "No such file"),
+    ("looping", "Too many levels of symbolic links"),
+    ("device", "it is a device, not a file"),
+    ("fifo", "it is a pipe, not a file"),
+    ("large", "more than 4 MiB"),
+];
+
+#[test]
+fn a_file_that_cannot_be_read_hides_no_other() {
+    let home = tempfile::tempdir().unwrap();
+    let labs = ground(home.path());
+    let list = bounded(home.path(), &["--labs", &labs, "list", "--format", "json"]);
+    assert_eq!(list.status.code(), Some(0), "{}", all(&list));
+    let listed: serde_json::Value = serde_json::from_str(&stdout(&list)).unwrap();
+    let listed = listed["labs"].as_array().unwrap();
+    assert_eq!(listed.len(), BAD.len() + 1);
+    for (id, why) in BAD {
+        let lab = listed.iter().find(|lab| lab["id"] == id).unwrap_or_else(|| panic!("{id}: {listed:?}"));
+        assert!(lab["trouble"].to_string().contains("cannot be read"), "{lab}");
+        let asked = bounded(home.path(), &["--labs", &labs, "run", id]);
+        assert_eq!(asked.status.code(), Some(2), "{id}: {}", all(&asked));
+        assert!(all(&asked).contains(why), "{id}: {}", all(&asked));
+    }
+    let good = listed.iter().find(|lab| lab["id"] == "good").unwrap();
+    assert!(good.get("trouble").is_none_or(serde_json::Value::is_null), "{good}");
+    if support::can_run_labs() {
+        let run = bounded(home.path(), &["--labs", &labs, "run", "good"]);
+        assert_eq!(run.status.code(), Some(0), "{}", all(&run));
+        let doctor = bounded(home.path(), &["--labs", &labs, "doctor"]);
+        assert_ne!(doctor.status.code(), Some(2), "{}", all(&doctor));
+        assert!(all(&doctor).contains("good"), "{}", all(&doctor));
+    }
+    let check = bounded(home.path(), &["check", &labs]);
+    assert_eq!(check.status.code(), Some(2), "{}", all(&check));
+    for (id, why) in BAD {
+        assert!(all(&check).contains(&format!("{id}.toml` cannot be read")), "{id}: {}", all(&check));
+        assert!(all(&check).contains(why), "{id}: {}", all(&check));
+    }
+    assert!(all(&check).contains("6 errors"), "{}", all(&check));
+}
+
+#[test]
+fn what_is_no_file_neither_hangs_nor_exhausts() {
+    let home = tempfile::tempdir().unwrap();
+    let labs = ground(home.path());
+    let fifo = format!("{labs}/fifo.toml");
+    for (path, why) in [
+        ("/dev/zero", "it is a device"),
+        ("/dev/full", "it is a device"),
+        (&fifo, "nobody writes into this pipe"),
+    ] {
+        let begun = Instant::now();
+        let check = bounded(home.path(), &["check", path]);
+        assert_eq!(check.status.code(), Some(2), "{path}: {}", all(&check));
+        assert!(all(&check).contains(why), "{path}: {}", all(&check));
+        assert!(begun.elapsed() < Duration::from_secs(10), "{path}");
+    }
+    // A pipe that someone writes into will do, if it ends.
+    let program = env!("CARGO_BIN_EXE_rlab");
+    for (writer, code, told) in [
+        (format!("cat {labs}/good.toml"), 0, "0 errors"),
+        (format!("sleep 0.5; cat {labs}/good.toml"), 0, "0 errors"),
+        ("cat /dev/zero".to_owned(), 2, "more than 4 MiB"),
+    ] {
+        let line = format!("ulimit -v 400000; {program} check <({writer})");
+        let check = Command::new("bash").args(["-c", &line]).output().unwrap();
+        assert_eq!(check.status.code(), Some(code), "{writer}: {}", all(&check));
+        assert!(all(&check).contains(told), "{writer}: {}", all(&check));
+    }
+}
