@@ -123,3 +123,114 @@ fn what_is_no_file_neither_hangs_nor_exhausts() {
         assert!(all(&check).contains(told), "{writer}: {}", all(&check));
     }
 }
+
+/// What `rlab check` says of a lab whose first check has these conditions.
+fn checked(home: &Path, title: &str, conditions: &str) -> Output {
+    let file = home.join("made.toml");
+    let _ = fs::remove_file(&file);
+    let new = rlab(home).arg("new").arg(&file).output().unwrap();
+    assert!(new.status.success(), "{}", all(&new));
+    let made = fs::read_to_string(&file).unwrap();
+    let changed = made
+        .replace("pid_inside = 1\nnamespace = { pid = \"own\" }", conditions)
+        .replace("title = \"A process tree of its own\"", &format!("title = \"{title}\""));
+    fs::write(&file, changed).unwrap();
+    rlab(home).arg("check").arg(&file).output().unwrap()
+}
+
+#[test]
+fn a_check_that_can_never_hold_is_refused_at_its_place() {
+    let home = tempfile::tempdir().unwrap();
+    for (conditions, at, why) in [
+        ("exit = 256", "exit", "a status is a number from 0 to 255"),
+        ("exit = \"> 255\"", "exit", "a status is a number from 0 to 255"),
+        ("status = \">= 300\"", "status", "a status is a number from 0 to 255"),
+        ("exit = 0\nsignal = \"SIGKILL\"", "exit", "what a signal kills does not exit"),
+        ("exit = 0\nstatus = 1", "status", "can never hold together"),
+        ("signal = 9\nstatus = 1", "status", "SIGKILL kills has the status 137"),
+        ("pid_inside = 0", "pid_inside", "the first process has the number 1"),
+        ("pid_inside = \"< 1\"", "pid_inside", "the first process has the number 1"),
+        ("peak_at_least = 9\npeak_at_most = 8", "peak_at_least", "at least 9 and at most 8 bytes"),
+        (
+            "mounted = { \"/proc\" = \"proc\" }\nnot_mounted = [\"/proc\"]",
+            "not_mounted",
+            "`/proc` is in `mounted`",
+        ),
+        (
+            "stdout_contains = \"root\"\nstdout_lacks = \"root\"",
+            "stdout_lacks",
+            "which `stdout_lacks` forbids",
+        ),
+        (
+            "stdout_contains = \"uid=0(root)\"\nstdout_lacks = [\"x\", \"root\"]",
+            "stdout_lacks",
+            "asks for `root`",
+        ),
+        ("stdout = \"a b\"\nstdout_lacks = \"b\"", "stdout_lacks", "`stdout` asks for `b`"),
+        ("errno = \"EPERM\"\ncall = \"chrooot\"", "call", "did you mean `chroot`?"),
+    ] {
+        let output = checked(home.path(), "Short", conditions);
+        let told = all(&output);
+        assert_eq!(output.status.code(), Some(2), "{conditions}: {told}");
+        assert!(told.contains(why) && told.contains("1 error,"), "{conditions}: {told}");
+        let under = told.lines().skip_while(|line| !line.contains(" | ")).nth(1).unwrap();
+        let carets = under.matches('^').count();
+        assert_eq!(carets, at.len(), "{conditions}: {told}");
+    }
+    for conditions in [
+        "exit = 255",
+        "exit = \"!= 0\"",
+        "exit = 1\nstatus = \">= 1\"",
+        "signal = 9\nstatus = 137",
+        "pid_inside = \"<= 1\"",
+        "pid_inside = \"> 1\"",
+        "peak_at_least = 8\npeak_at_most = 8",
+        "mounted = { \"/proc\" = \"proc\" }\nnot_mounted = [\"/sys\"]",
+        "stdout_contains = \"root\"\nstdout_lacks = \"root:x\"",
+        "errno = \"EPERM\"\ncall = \"mount\"",
+    ] {
+        let output = checked(home.path(), "Short", conditions);
+        assert_eq!(output.status.code(), Some(0), "{conditions}: {}", all(&output));
+    }
+    let built_in = rlab(home.path()).arg("check").output().unwrap();
+    assert_eq!(built_in.status.code(), Some(0), "{}", all(&built_in));
+}
+
+#[test]
+fn a_title_is_as_long_as_the_columns_that_it_takes() {
+    let home = tempfile::tempdir().unwrap();
+    for (title, fits) in [("容".repeat(30), true), ("容".repeat(31), false), ("é".repeat(60), true)] {
+        let output = checked(home.path(), &title, "pid_inside = 1");
+        assert_eq!(output.status.success(), fits, "{title}: {}", all(&output));
+        assert_eq!(all(&output).contains("62 columns, 60 fit"), !fits, "{title}: {}", all(&output));
+    }
+}
+
+#[test]
+fn every_call_that_is_made_may_be_claimed() {
+    let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("src/kernel")];
+    let mut made = 0;
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap().flatten() {
+            if entry.path().is_dir() {
+                folders.push(entry.path());
+                continue;
+            }
+            let text = fs::read_to_string(entry.path()).unwrap();
+            for (_, rest) in text.split("libc::SYS_").skip(1).filter_map(|rest| rest.split_once(", \"")) {
+                let name = rest.split('"').next().unwrap();
+                // The first words after a call's number are its name, as `Call::new` takes them.
+                if text.contains(&format!("libc::SYS_{name}, \"{name}\"")) {
+                    made += 1;
+                    assert!(rlab::recipe::outcome::CALLS.contains(&name), "{name}");
+                }
+            }
+        }
+    }
+    assert!(made > 30, "{made}");
+    for entry in rlab::recipe::errno::entries() {
+        for call in entry.calls {
+            assert!(rlab::recipe::outcome::CALLS.contains(call), "{call}");
+        }
+    }
+}

@@ -4,6 +4,8 @@ mod vain;
 
 use std::fmt;
 
+use unicode_width::UnicodeWidthStr;
+
 use crate::lab::file::{Lab, LabLine, Need, Step};
 use crate::lab::needs::needs_of_line;
 use crate::recipe::compose::Recipe;
@@ -11,7 +13,7 @@ use crate::recipe::line::Line;
 
 /// Columns and lines of the smallest screen that a step's text has to fit.
 const SCREEN: (usize, usize) = (80, 24);
-/// Characters of a title that fit the line above a step.
+/// Columns of a title that fit the line above a step.
 const TITLE: usize = 60;
 /// Rungs of a hint ladder: a nudge, a stronger one, nearly the answer.
 const HINTS: usize = 3;
@@ -81,9 +83,9 @@ pub fn lint(lab: &Lab) -> Vec<Finding> {
 type Report<'r> = &'r mut dyn FnMut(Severity, String, Option<&str>);
 
 fn title(title: &str, report: Report<'_>) {
-    let length = title.chars().count();
-    if length > TITLE {
-        report(Severity::Error, format!("the title has {length} characters, {TITLE} fit"), None);
+    let columns = title.width();
+    if columns > TITLE {
+        report(Severity::Error, format!("the title takes {columns} columns, {TITLE} fit"), None);
     }
 }
 
@@ -251,7 +253,7 @@ mod tests {
             (
                 title,
                 "title = \"A title that is a little longer than any line of the header can be\"",
-                "error: step `isolate`: the title has 66 characters, 60 fit",
+                "error: step `isolate`: the title takes 66 columns, 60 fit",
             ),
             ("hints = [\n", "hints = [\"one\",\n", "warning: step `isolate`: 4 hints where a ladder has 3"),
             ("why = \"", "why = \"\" # ", "warning: step `isolate`: no `why`"),

@@ -11,6 +11,47 @@ use crate::recipe::errno::Meaning;
 use crate::recipe::ingredient::{Namespace, Resource};
 use crate::recipe::machine::CgroupVersion;
 
+/// Every call that rlab makes and may tell, in the order of the alphabet.
+pub const CALLS: &[&str] = &[
+    "capset",
+    "chdir",
+    "chroot",
+    "clone",
+    "clone3",
+    "close_range",
+    "dup3",
+    "execve",
+    "fchdir",
+    "fsconfig",
+    "fsmount",
+    "fsopen",
+    "ioctl",
+    "mkdir",
+    "mkdirat",
+    "mknodat",
+    "mount",
+    "move_mount",
+    "openat",
+    "openat2",
+    "pidfd_open",
+    "pivot_root",
+    "prctl",
+    "read",
+    "rmdir",
+    "rt_sigaction",
+    "rt_sigprocmask",
+    "setgroups",
+    "sethostname",
+    "setns",
+    "setresgid",
+    "setresuid",
+    "setsid",
+    "symlinkat",
+    "umount2",
+    "unshare",
+    "write",
+];
+
 /// One system call that was made, told in the notation of strace(1).
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Call {

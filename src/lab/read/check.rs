@@ -10,6 +10,7 @@ use crate::lab::diagnostic::{Findings, nearest_or_all};
 use crate::lab::file::Ablation;
 use crate::lab::read::conditions::{CONDITIONS, Condition};
 use crate::lab::read::fields::{Fields, mistaken, string};
+use crate::lab::read::never;
 use crate::lab::read::schema;
 use crate::recipe::outcome::Place;
 
@@ -86,6 +87,7 @@ fn read_check(fields: &Fields<'_>, ablation: Option<&Ablation>, findings: &mut F
         }
     }
     read_call(fields, &mut check, findings);
+    never::report(fields, &check, findings);
     let conditions = fields.entries().iter().any(|(key, ..)| !["claim", "on", "cell", "call"].contains(key));
     if !conditions {
         let hint = "add one, such as `status = 0`; the book lists them all".to_owned();

@@ -8,6 +8,7 @@
 pub(in crate::lab) mod check;
 pub(in crate::lab) mod conditions;
 pub(in crate::lab) mod fields;
+mod never;
 pub mod schema;
 #[cfg(test)]
 mod tests;
