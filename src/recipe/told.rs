@@ -95,6 +95,13 @@ fn mounts(recipe: &Recipe) -> Vec<Mount> {
     all
 }
 
+/// Whether a runtime, which makes the namespaces before its mounts, may mount no proc for this recipe: a user namespace
+/// mounts only the one of a PID namespace that belongs to it.
+fn may_mount_no_proc(recipe: &Recipe) -> bool {
+    let own = recipe.namespaces();
+    own.contains(&Namespace::User) && !own.contains(&Namespace::Pid)
+}
+
 /// What a bundle cannot say of a recipe, one sentence each.
 pub fn oci_notes(recipe: &Recipe) -> Vec<&'static str> {
     let mut notes = Vec::new();
@@ -106,6 +113,14 @@ pub fn oci_notes(recipe: &Recipe) -> Vec<&'static str> {
     } else if Proc::of(recipe) == Proc::None {
         notes
             .push("this recipe has no /proc, and runc and crun do not start without one: it is mounted here");
+    }
+    let new_proc = |mount: &Mount| mount.kind == MountKind::Fs("proc".to_owned());
+    let mounted = mounts(recipe).iter().any(new_proc)
+        || (recipe.root_change() != RootChange::None && Proc::of(recipe) == Proc::None);
+    if mounted && may_mount_no_proc(recipe) {
+        notes.push(
+            "a user namespace without a PID namespace of its own may mount no proc; here the host's is bound in its place",
+        );
     }
     if Proc::of(recipe) == Proc::Older {
         notes.push(

@@ -5,7 +5,7 @@ use std::process::Command;
 use rlab::recipe::compose::{Recipe, RootChange};
 
 use crate::support::peers::copy_program;
-use crate::support::{has, skip, status, stderr, stdout};
+use crate::support::{has, run, skip, status, stderr, stdout};
 use crate::{By, EVERYONE, Ground, Processes, WHAT, answers, by_rlab, can, note, questions, recipe};
 
 #[test]
@@ -151,4 +151,29 @@ fn who_is_not_root_exports_what_runs_without_root() {
         );
         assert!(said.contains("uid 0\n") && !seen.root.contains("/home"), "{said}");
     }
+}
+
+#[test]
+fn a_bundle_with_a_user_namespace_alone_starts() {
+    if !can() {
+        return;
+    }
+    let ground = Ground::new();
+    for what in ["container:files", "chroot:chroot"] {
+        let mut lines = recipe(what).lines();
+        lines.push("unshare --user".to_owned());
+        let own = Recipe::read(lines.iter().map(String::as_str)).unwrap();
+        let own = answers(by_rlab(&own, &questions())["stdout"].as_str().unwrap());
+        for by in [By::Runc, By::Crun] {
+            let output = ground.export_with(what, &["unshare --user"], by, &questions()).output().unwrap();
+            assert_eq!(status(&output), 0, "{what} {by:?}: {}", stderr(&output));
+            let seen = answers(&stdout(&output));
+            assert_eq!((seen.first, seen.root), (own.first, own.root.clone()), "{what} {by:?}");
+            assert_eq!(seen.processes, Processes::Host, "{what} {by:?}");
+        }
+    }
+    let place = tempfile::tempdir().unwrap();
+    let at = place.path().to_str().unwrap();
+    let told = run(&["export", "container:files", "--as", "oci", at, "--with", "unshare --user"]);
+    assert!(stdout(&told).contains("may mount no proc"), "{}", stdout(&told));
 }

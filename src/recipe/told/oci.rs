@@ -86,12 +86,16 @@ fn all_mounts(recipe: &Recipe) -> Vec<Mount> {
         options: Vec::new(),
     };
     let mut all = mounts(recipe);
+    if recipe.root_change() != RootChange::None && Proc::of(recipe) == Proc::None {
+        all.insert(0, super::new_proc());
+    }
+    if super::may_mount_no_proc(recipe) {
+        let procs = all.iter_mut().filter(|mount| mount.kind == MountKind::Fs("proc".to_owned()));
+        procs.for_each(|proc| *proc = Mount { target: proc.target.clone(), ..bind("/proc") });
+    }
     if recipe.root_change() == RootChange::None {
         // pivot_root wants another root than the host's, and a /dev that nobody binds is filled anew.
         return [bind("/"), bind("/dev")].into_iter().chain(all).collect();
-    }
-    if Proc::of(recipe) == Proc::None {
-        all.insert(0, super::new_proc());
     }
     all
 }
