@@ -351,3 +351,26 @@ fn code_that_the_word_recipe_shows_can_be_used_as_it_stands() {
         assert_eq!(shown[0], shown[1]);
     }
 }
+
+#[test]
+fn a_reason_is_the_true_one() {
+    let told = all(&session("cgroup memory.max=0x10\n"));
+    assert!(told.contains("only decimal ones are read") && !told.contains("leaves nothing"), "{told}");
+    for (line, why) in [("cgroup memory.max=0", "leaves nothing"), ("cgroup memory.max=0M", "leaves nothing")]
+    {
+        let told = all(&session(&format!("{line}\n")));
+        assert!(told.contains(why), "{told}");
+    }
+    if !is_root() || !has("busybox") {
+        return;
+    }
+    for with in [&[][..], &["--with", "full"]] {
+        let nameless = run(&[&["exec"], with, &["--", ""]].concat());
+        assert_eq!(status(&nameless), 127, "{}", stderr(&nameless));
+        assert!(stderr(&nameless).contains("the program has no name"), "{}", stderr(&nameless));
+        assert!(!stderr(&nameless).contains("did you mean"), "{}", stderr(&nameless));
+    }
+    let told = all(&session("unshare --mount\nmount -t tmpfs -o size=banana x /mnt\ntrue\n"));
+    let told = told.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(told.contains("or does not take the value of one"), "{told}");
+}

@@ -234,3 +234,18 @@ fn every_call_that_is_made_may_be_claimed() {
         }
     }
 }
+
+#[test]
+fn what_is_said_of_a_new_lab_is_true() {
+    let home = tempfile::tempdir().unwrap();
+    for name in ["42", "mine"] {
+        let new =
+            rlab(home.path()).arg("new").arg(home.path().join(format!("{name}.toml"))).output().unwrap();
+        let told = stdout(&new);
+        let (_, rest) = told.split_once("rlab --labs DIR start ").unwrap();
+        let id = rest.split('`').next().unwrap();
+        let labs = home.path().display().to_string();
+        let list = rlab(home.path()).args(["--labs", &labs, "list", "--format", "json"]).output().unwrap();
+        assert!(stdout(&list).contains(&format!("\"id\": \"{id}\"")), "{told}{}", stdout(&list));
+    }
+}

@@ -12,7 +12,7 @@ use crate::frontend::terminal::Terminal;
 use crate::lab::course::{Course, is_built_in};
 use crate::lab::file::Lab;
 use crate::lab::lint::{Severity, lint};
-use crate::lab::scaffold::scaffold;
+use crate::lab::scaffold::{as_id, scaffold};
 use crate::lab::trust;
 use crate::render::shelf::Shelf as List;
 use crate::session::shelf::Shelf;
@@ -213,7 +213,7 @@ pub fn new(path: &Path, terminal: &mut Terminal) -> Result<Exit> {
         let _ = fs::remove_file(path);
         cannot().because(error)
     })?;
-    let path = path.display();
+    let (path, id) = (path.display(), as_id(id));
     terminal.data(&format!(
         "wrote {path}\n`rlab check {path}` lints it; `rlab --labs DIR start {id}` walks it, with its directory\n"
     ));

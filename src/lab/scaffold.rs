@@ -5,8 +5,8 @@ pub fn scaffold(id: &str) -> String {
     TEMPLATE.replace("<id>", &as_id(id))
 }
 
-/// Lower-case letters, digits and `-` between them.
-fn as_id(text: &str) -> String {
+/// The id that such a lab has: lower-case letters, digits and `-` between them.
+pub fn as_id(text: &str) -> String {
     let lower = text.to_lowercase();
     let words: Vec<&str> = lower
         .split(|c: char| !c.is_ascii_lowercase() && !c.is_ascii_digit())

@@ -39,6 +39,8 @@ pub enum Executable {
     /// Nothing is known of it.
     #[default]
     Unknown,
+    /// Its name is empty.
+    Nameless,
     /// It is a directory.
     Directory,
     /// No execute bit is set.

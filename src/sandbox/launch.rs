@@ -411,9 +411,9 @@ pub fn clean_environment() -> Vec<String> {
 }
 
 /// Where a program is, as the process will name it. One that is not found is asked for in /bin, so that the kernel's
-/// own answer (ENOENT) is what the learner sees.
+/// own answer (ENOENT) is what the learner sees; so is one that has no name.
 pub fn resolve(program: &str, root: Option<&Path>) -> String {
-    if program.contains('/') {
+    if program.contains('/') || program.is_empty() {
         return program.to_owned();
     }
     for directory in PROGRAM_DIRECTORIES {

@@ -66,7 +66,7 @@ pub fn run(recipe: &Recipe, command: &Command, before: Option<Before<'_>>) -> Re
         root: site.as_ref().map(Site::path),
         manifest: manifest.as_ref(),
         program: match &manifest {
-            Some(manifest) if !program.contains('/') => {
+            Some(manifest) if !program.contains('/') && !program.is_empty() => {
                 manifest.program(program).unwrap_or_else(|| format!("/bin/{program}"))
             }
             _ => launch::resolve(program, None::<PathBuf>.as_deref()),

@@ -62,7 +62,13 @@ fn is_gone(call: &Call) -> bool {
 
 /// The program, of those that are there, whose name is near to the one that was typed.
 fn near(exec: &Call, case: Case<'_>) -> Option<String> {
-    let typed = exec.args.split_once("[\"")?.1.split('"').next().filter(|name| !name.contains('/'))?;
+    let typed = exec
+        .args
+        .split_once("[\"")?
+        .1
+        .split('"')
+        .next()
+        .filter(|name| !name.contains('/') && !name.is_empty())?;
     let known = match case.manifest {
         Some(manifest) => manifest.programs(),
         None => View::inside(case.recipe, case.root).programs(),
@@ -78,6 +84,9 @@ fn is_v1(call: &Call) -> bool {
 
 /// Looks at a program that could not be executed.
 fn executable(case: Case<'_>) -> Executable {
+    if case.program.is_empty() {
+        return Executable::Nameless;
+    }
     let Some((root, path)) = on_the_host(case.program, case) else { return Executable::Unknown };
     if mount_over(case.program, case.recipe).is_some_and(forbids_programs) {
         return Executable::NoExec;

@@ -23,6 +23,8 @@ pub(crate) const ALL: &[Provocation] = &[
         "printf '#!/no/such/shell\\n' >$DIR/script; chmod +x $DIR/script; exec $RLAB",
         "DIR/script\n",
     ),
+    provoke("exec-nameless", "execve", ENOENT, PLAIN, "''\n"),
+    provoke("exec-nameless", "execve", ENOENT, PLAIN, "rootfs\nchroot\n''\n"),
     provoke("exec-missing-inside", "execve", ENOENT, PLAIN, "rootfs\nchroot\nno-such-program\n"),
     provoke("exec-missing", "execve", ENOENT, PLAIN, "no-such-program\n"),
     provoke("exec-directory", "execve", EACCES, PLAIN, "/etc\n"),

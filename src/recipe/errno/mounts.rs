@@ -94,7 +94,7 @@ pub(super) const ROWS: &[Row] = &[
         MOUNT,
         EINVAL,
         &[],
-        "the file system does not know one of the options",
+        "the file system does not know one of the options, or does not take the value of one",
         "leave the `-o` options out one by one",
     ),
     row(

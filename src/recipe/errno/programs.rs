@@ -19,6 +19,15 @@ pub(super) const ROWS: &[Row] = &[
     )
     .when(|context| matches!(context.executable, Executable::Interpreter(_))),
     row(
+        "exec-nameless",
+        EXEC,
+        ENOENT,
+        &[],
+        "the program has no name: its first word is empty",
+        "name a program; a variable that is not set may have been in its place",
+    )
+    .when(|context| context.executable == Executable::Nameless),
+    row(
         "exec-missing-inside",
         EXEC,
         ENOENT,

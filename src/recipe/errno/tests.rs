@@ -38,6 +38,7 @@ fn contexts() -> Vec<Context> {
                 (RootChange::None, Executable::Unknown, false, false),
                 (RootChange::Chroot, Executable::Unknown, false, true),
                 (RootChange::None, Executable::Directory, true, false),
+                (RootChange::None, Executable::Nameless, false, false),
                 (RootChange::None, Executable::NoBit, false, false),
                 (RootChange::None, Executable::NoExec, false, false),
                 (RootChange::Pivot, Executable::Interpreter("/lib/ld.so".to_owned()), false, false),

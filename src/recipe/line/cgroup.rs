@@ -130,6 +130,12 @@ impl Value<'_> {
             )));
         }
         let number: u64 = digits.parse().map_err(|_| self.too_large())?;
+        // `0x10`, `0b1`, `0o7`: no 0, and no unit either.
+        if number == 0 && rest.starts_with(|c: char| c.is_ascii_alphabetic()) && rest.len() > 1 {
+            return Err(self
+                .error(format!("`{shown}` is no number that a limit can have: only decimal ones are read"))
+                .hint(format!("write `{}={}`, or `max` for no limit", self.name(), example(self.resource))));
+        }
         if number == 0 {
             return Err(self
                 .error(format!("a limit of 0 leaves nothing to run with (`{}`)", self.name()))
