@@ -2,7 +2,7 @@
 //! Nothing is drawn over, so a screen reader reads each thing once.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader, ErrorKind, Read};
+use std::io::{BufRead, BufReader, ErrorKind, IsTerminal, Read};
 use std::os::fd::AsFd;
 
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
@@ -19,6 +19,8 @@ use crate::session::walk::Flow;
 const LIMIT: u64 = (64 << 10) + 2;
 /// Bytes of a line that a terminal gives at once; it drops what is beyond them (termios(3), "Canonical mode").
 const ROW: usize = 4095;
+/// What an editor may have put before the first line, to say that the file is UTF-8.
+const MARK: char = '\u{feff}';
 
 /// What a terminal gave.
 enum Row {
@@ -38,15 +40,18 @@ impl Session<'_> {
     /// Lines from a pipe, each told as it would look at the prompt.
     pub(super) fn piped(&mut self) -> Result<Exit> {
         let stdin = std::io::stdin();
-        // A reader of our own, to know what was read ahead: then there is nothing to wait for.
-        let mut input = BufReader::new(File::from(stdin.as_fd().try_clone_to_owned().map_err(cannot)?));
+        let mut lines = Lines::of(File::from(stdin.as_fd().try_clone_to_owned().map_err(cannot)?));
         loop {
-            if self.world.ending().is_some()
-                || (input.buffer().is_empty() && wait_for(stdin.as_fd(), None, None) != Came::Input)
-            {
+            if self.world.ending().is_some() {
                 return Ok(Exit::Interrupted);
             }
-            let Some(text) = read_line(&mut input)? else { return Ok(Exit::Ok) };
+            let text = match lines.line()? {
+                Next::Line(text) => text,
+                // The grammar refuses it: what follows of it must not be read as lines of its own.
+                Next::Cut(text) if lines.skip()? => text,
+                Next::Cut(_) | Next::Asked => return Ok(Exit::Interrupted),
+                Next::End => return Ok(Exit::Ok),
+            };
             self.between();
             if !text.trim().is_empty() {
                 self.tell(&Event::Line { prompt: self.walk.prompt(), text: text.trim_end().to_owned() });
@@ -155,18 +160,100 @@ fn cannot(error: std::io::Error) -> Trouble {
     Trouble::sandbox("the lines cannot be read").because(error)
 }
 
-/// The next line of a pipe, or several while a quote is open; `None` at the end.
-///
-/// # Errors
-/// The pipe cannot be read.
-pub(super) fn read_line(input: &mut impl BufRead) -> Result<Option<String>> {
+/// Lines that nobody is asked for: those of a pipe or of a script.
+pub(super) struct Lines {
+    input: BufReader<Waiting>,
+    /// Whether nothing was read yet.
+    first: bool,
+}
+
+/// What comes next.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Next {
+    /// A line without its end, or several while a quote is open.
+    Line(String),
+    /// The beginning of a line that is longer than any that the grammar takes; more of it was not read.
+    Cut(String),
+    /// Nothing more.
+    End,
+    /// A signal that ends rlab.
+    Asked,
+}
+
+impl Lines {
+    /// Those of a file, a pipe or a terminal.
+    pub(super) fn of(file: File) -> Self {
+        let terminal = file.is_terminal();
+        Self { input: BufReader::new(Waiting { file, terminal, asked: false }), first: true }
+    }
+
+    /// The next one.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub(super) fn line(&mut self) -> Result<Next> {
+        let read = read_line(&mut self.input);
+        if self.asked() {
+            return Ok(Next::Asked);
+        }
+        let mut next = read?;
+        if let Next::Line(text) | Next::Cut(text) = &mut next
+            && std::mem::take(&mut self.first)
+            && text.starts_with(MARK)
+        {
+            text.remove(0);
+        }
+        Ok(next)
+    }
+
+    /// Passes over the rest of a line that was cut. `false`: a signal ends rlab.
+    fn skip(&mut self) -> Result<bool> {
+        let skipped = self.input.skip_until(b'\n');
+        if self.asked() {
+            return Ok(false);
+        }
+        skipped.map_err(cannot)?;
+        Ok(true)
+    }
+
+    fn asked(&self) -> bool {
+        self.input.get_ref().asked
+    }
+}
+
+/// What can be waited for without being deaf to signals, also within a line.
+struct Waiting {
+    file: File,
+    terminal: bool,
+    /// Whether a signal has ended the waiting.
+    asked: bool,
+}
+
+impl Read for Waiting {
+    fn read(&mut self, piece: &mut [u8]) -> std::io::Result<usize> {
+        loop {
+            if let Came::Signal(_) = wait_for(self.file.as_fd(), None, None) {
+                self.asked = true;
+                return Err(std::io::Error::other("a signal ends rlab"));
+            }
+            let read = if self.terminal { read_now(&mut self.file, piece) } else { self.file.read(piece) };
+            match read {
+                // Someone else was faster, or a terminal has thrown it away.
+                Err(error) if matches!(error.kind(), ErrorKind::Interrupted | ErrorKind::WouldBlock) => {}
+                read => return read,
+            }
+        }
+    }
+}
+
+fn read_line(input: &mut impl BufRead) -> Result<Next> {
     let mut text = String::new();
     loop {
         let mut bytes = Vec::new();
         let read = input.by_ref().take(LIMIT).read_until(b'\n', &mut bytes);
         match read.map_err(cannot)? {
-            0 if text.is_empty() => return Ok(None),
-            0 => return Ok(Some(text)),
+            0 if text.is_empty() => return Ok(Next::End),
+            0 => return Ok(Next::Line(text)),
             _ => text.push_str(&String::from_utf8_lossy(&bytes)),
         }
         if !open_quote(&text) || text.len() as u64 >= LIMIT {
@@ -174,13 +261,12 @@ pub(super) fn read_line(input: &mut impl BufRead) -> Result<Option<String>> {
         }
     }
     if text.len() as u64 >= LIMIT && !text.ends_with('\n') {
-        // The grammar refuses it anyway: the rest of the line must not be read as lines of its own.
-        input.skip_until(b'\n').map_err(cannot)?;
+        return Ok(Next::Cut(text));
     }
     while text.ends_with(['\n', '\r']) {
         text.pop();
     }
-    Ok(Some(text))
+    Ok(Next::Line(text))
 }
 
 #[cfg(test)]
@@ -188,7 +274,15 @@ mod tests {
     use super::*;
 
     fn lines(mut input: &[u8]) -> Vec<String> {
-        std::iter::from_fn(|| read_line(&mut input).unwrap()).collect()
+        let mut next = || match read_line(&mut input).unwrap() {
+            Next::Line(text) => Some(text),
+            Next::Cut(text) => {
+                input.skip_until(b'\n').unwrap();
+                Some(text)
+            }
+            Next::End | Next::Asked => None,
+        };
+        std::iter::from_fn(&mut next).collect()
     }
 
     #[test]

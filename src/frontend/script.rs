@@ -1,15 +1,17 @@
 //! `rlab run`: labs replayed with their own solutions, or someone's own lines, without a learner.
 
-use std::fs::File;
-use std::io::{BufRead, BufReader};
+use std::fs::{File, OpenOptions};
+use std::os::fd::AsFd;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use crate::cli::{Format, Run};
 use crate::error::{Exit, Result, Trouble};
 use crate::frontend::cast::Cast;
-use crate::frontend::lines::read_line;
+use crate::frontend::lines::{Lines, Next};
 use crate::frontend::terminal::Terminal;
 use crate::frontend::world::Real;
+use crate::recipe::line::LONGEST;
 use crate::render::document::Look;
 use crate::render::mask::Masker;
 use crate::render::report::Report;
@@ -211,7 +213,7 @@ fn run_script(
     world: &mut Real,
     ear: &mut Ear<'_>,
 ) -> Result<Exit> {
-    let mut input = open(script)?;
+    let mut lines = Lines::of(open(script)?);
     if let Some(lab) = lab {
         if let Some(trouble) = walk.lacking(lab, world, &mut |event| ear.hear(&event))? {
             return Ok(trouble.exit);
@@ -221,7 +223,20 @@ fn run_script(
     let mut undone = false;
     // A step that was only just reached is no failure: nothing was tried there.
     let mut tried = false;
-    while let Some(text) = read_line(&mut input)? {
+    loop {
+        if walk.interrupted() || world.ending().is_some() {
+            return Ok(Exit::Interrupted);
+        }
+        let text = match lines.line()? {
+            Next::Line(text) if text.len() <= LONGEST => text,
+            Next::Line(_) | Next::Cut(_) => return Err(too_long(script)),
+            Next::End => break,
+            Next::Asked => return Ok(Exit::Interrupted),
+        };
+        // It came while the line was read: then nothing more is run.
+        if world.ending().is_some() {
+            return Ok(Exit::Interrupted);
+        }
         let place = |walk: &Walk| walk.position().map(|position| (position.lab, position.step));
         let (before, done) = (place(walk), walk.step_done());
         if !text.trim().is_empty() {
@@ -231,12 +246,12 @@ fn run_script(
         let moved = before != place(walk);
         undone |= moved && tried && done == Some(false);
         tried = !moved;
-        if walk.interrupted() || world.ending().is_some() {
-            return Ok(Exit::Interrupted);
-        }
         if flow == Flow::Quit || ear.terminal.gone() {
             break;
         }
+    }
+    if walk.interrupted() || world.ending().is_some() {
+        return Ok(Exit::Interrupted);
     }
     if tried && walk.step_done() == Some(false) {
         ear.hear(&Event::StepFailed);
@@ -246,17 +261,29 @@ fn run_script(
     Ok(if undone { Exit::CheckFailed } else { trouble.unwrap_or(Exit::Ok) })
 }
 
-fn open(script: &Path) -> Result<Box<dyn BufRead>> {
+/// What has lines of such a length is no script, and may have no end (`/dev/zero`): nothing more of it is read.
+fn too_long(script: &Path) -> Trouble {
+    Trouble::usage(format!("a line of the script `{}` is longer than {LONGEST} bytes", script.display()))
+        .because("neither it nor what follows it was run")
+        .hint("a script is a file of lines as you would type them; what a line does may stand in a file of its own")
+}
+
+fn open(script: &Path) -> Result<File> {
     if script == Path::new("-") {
-        return Ok(Box::new(BufReader::new(std::io::stdin())));
+        let stdin = std::io::stdin().as_fd().try_clone_to_owned();
+        return Ok(File::from(
+            stdin.map_err(|error| Trouble::sandbox("the lines cannot be read").because(error))?,
+        ));
     }
     let cannot = || {
         Trouble::usage(format!("the script `{}` cannot be read", script.display()))
             .hint("a script is a file of lines as you would type them; `-` reads them from standard input")
     };
-    let file = File::open(script).map_err(|error| cannot().because(error))?;
+    // A FIFO that nobody writes to yet would not be opened before, and a signal not be heard.
+    let file = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(script);
+    let file = file.map_err(|error| cannot().because(error))?;
     if file.metadata().is_ok_and(|data| data.is_dir()) {
         return Err(cannot().because("it is a directory"));
     }
-    Ok(Box::new(BufReader::new(file)))
+    Ok(file)
 }
