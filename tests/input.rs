@@ -243,6 +243,26 @@ fn bytes_that_are_no_text_do_no_harm() {
 }
 
 #[test]
+fn a_line_of_a_pipe_stands_below_the_page_that_it_begins() {
+    if !is_root() {
+        return;
+    }
+    for (lines, above) in [("echo this-$((40+2))-ran\n", false), ("# a remark\nnext\n", true)] {
+        let home = tempfile::tempdir().unwrap();
+        let output = feed(&mut rlab(home.path()), lines);
+        let told = stdout(&output);
+        let page = told.find("step 1 of").unwrap();
+        // What brings the page stands above it.
+        let line = told.find(lines.lines().next().unwrap()).unwrap();
+        assert_eq!(line < page, above, "{told}");
+        assert_eq!(told.matches("step 1 of").count(), 1, "{told}");
+        if !above {
+            assert!(line < told.find("this-42-ran").unwrap(), "{told}");
+        }
+    }
+}
+
+#[test]
 fn one_bad_file_hides_no_other_and_two_labs_have_two_ids() {
     let home = tempfile::tempdir().unwrap();
     let labs = home.path().join("labs");

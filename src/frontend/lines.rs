@@ -53,10 +53,19 @@ impl Session<'_> {
                 Next::End => return Ok(Exit::Ok),
             };
             self.between();
+            // Whoever sits beside the session may take the line for themselves.
+            let begins = self.beside.is_none() && self.walk.begins_with(&text);
+            let begun =
+                if begins { self.carried(|walk, world, tell| walk.begin(world, tell)) } else { Ok(()) };
             if !text.trim().is_empty() {
                 self.tell(&Event::Line { prompt: self.walk.prompt(), text: text.trim_end().to_owned() });
             }
-            if self.line(&text) == Flow::Quit || self.terminal.gone() {
+            if let Err(trouble) = begun {
+                self.tell(&Event::Trouble(trouble));
+            } else if self.line(&text) == Flow::Quit {
+                return Ok(Exit::Ok);
+            }
+            if self.terminal.gone() {
                 return Ok(Exit::Ok);
             }
         }

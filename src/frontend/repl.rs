@@ -173,7 +173,10 @@ impl Session<'_> {
     }
 
     /// Has the walk do something, and tells what comes of it.
-    fn carried<T>(&mut self, act: impl FnOnce(&mut Walk, &mut dyn World, &mut dyn FnMut(Event)) -> T) -> T {
+    pub(super) fn carried<T>(
+        &mut self,
+        act: impl FnOnce(&mut Walk, &mut dyn World, &mut dyn FnMut(Event)) -> T,
+    ) -> T {
         self.walk.clock(now());
         let Self { walk, world, terminal, teller, over, beside, words_told, .. } = self;
         if let Some(beside) = beside {

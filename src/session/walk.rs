@@ -252,6 +252,24 @@ impl Walk {
         })
     }
 
+    /// Whether a line that nobody has seen yet begins the lab ahead: then the page stands above it, as above every
+    /// line of a learner's. A line that does no more than go there stands above what it brings.
+    pub fn begins_with(&self, text: &str) -> bool {
+        let line = Line::parse(text.trim());
+        self.ahead.is_some()
+            && line.is_ok_and(|line| {
+                begins(&line) && !matches!(line, Line::Empty | Line::Walk(Word::Next | Word::Goto(_)))
+            })
+    }
+
+    /// Begins the lab ahead.
+    ///
+    /// # Errors
+    /// Its file is wrong, or the host could not be read.
+    pub fn begin(&mut self, world: &mut dyn World, tell: &mut dyn FnMut(Event)) -> Result<()> {
+        self.go_ahead(&mut Stage::new(world, tell))
+    }
+
     /// Leaves: background containers are killed and what stands on the host is taken away.
     pub fn leave(&mut self, world: &mut dyn World, tell: &mut dyn FnMut(Event)) {
         self.clear(&mut Stage::new(world, tell));
