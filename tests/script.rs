@@ -12,7 +12,8 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, kill};
 use nix::sys::stat::Mode;
 use nix::unistd::{Pid, mkfifo};
-use support::{fed, left_by, rlab, run, status, stderr, stdout};
+use serde_json::Value;
+use support::{can_run_labs, fed, feed, is_root, left_by, rlab, run, status, stderr, stdout};
 
 /// Waits for an end that must come soon.
 fn soon(mut child: Child) -> Output {
@@ -123,4 +124,135 @@ fn a_byte_order_mark_is_no_part_of_the_first_line() {
         assert_eq!(status(&output), 0, "{told}");
         assert!(told.contains("▸ help") && told.contains("rootfs"), "{told}");
     }
+}
+
+/// A lab of two steps, of which the second one can only be done by its own line.
+const LAB: &str = r#"
+format = 1
+id = "mine"
+title = "Mine"
+minutes = 1
+
+[[step]]
+id = "one"
+title = "One"
+say = "Fail, and then do not."
+try = ["true"]
+hints = ["one", "two", "three"]
+[[step.check]]
+claim = "it came to a good end"
+exit = 0
+[[step.check]]
+claim = "the host did not change"
+host_unchanged = true
+
+[[step]]
+id = "two"
+title = "Two"
+say = "Say it."
+try = ["echo yes", "kill 1"]
+hints = ["one", "two", "three"]
+[[step.check]]
+claim = "it says yes"
+stdout = "yes"
+"#;
+
+/// Runs the lab with these words.
+fn mine(words: &[&str], lines: &str) -> Output {
+    let home = tempfile::tempdir().unwrap();
+    std::fs::create_dir(home.path().join("labs")).unwrap();
+    std::fs::write(home.path().join("labs/mine.toml"), LAB).unwrap();
+    let mut command = rlab(home.path());
+    command.arg("--labs").arg(home.path().join("labs")).args(["run", "mine"]).args(words);
+    feed(&mut command, lines)
+}
+
+/// What a script is judged to be: the exit status, and of each step the verdict and what of its checks holds.
+fn judged(lines: &str) -> (i32, Vec<(String, Vec<bool>)>) {
+    let output = mine(&["--script", "-", "--format", "json"], lines);
+    let report: Value = serde_json::from_str(&stdout(&output)).unwrap();
+    let step = |step: &Value| {
+        let checks = step["checks"].as_array().unwrap().iter();
+        let passes = checks.map(|check| check["pass"].as_bool().unwrap()).collect();
+        (step["verdict"].as_str().unwrap().to_owned(), passes)
+    };
+    (status(&output), report["labs"][0]["steps"].as_array().unwrap().iter().map(step).collect())
+}
+
+const UNDONE: &str = "the step is not complete: a check above does not hold";
+
+#[test]
+fn a_step_that_a_script_leaves_is_judged() {
+    if !is_root() {
+        return;
+    }
+    let fail = |checks: &[bool]| ("fail".to_owned(), checks.to_vec());
+    let pass = |checks: &[bool]| ("pass".to_owned(), checks.to_vec());
+    let (one, two) = (fail(&[false, true]), fail(&[false]));
+    // Where the script ends, asked for or not.
+    for end in ["", "check\n", "quit\n", "hint\n", "goto nowhere\n"] {
+        assert_eq!(judged(&format!("false\n{end}")), (1, vec![one.clone()]), "{end}");
+    }
+    // Where it goes on to another step, and what it does there is judged as well.
+    for on in ["next\nnext\n", "goto two\n"] {
+        let lines = format!("false\n{on}");
+        assert_eq!(judged(&lines), (1, vec![one.clone(), pass(&[])]), "{on}");
+        assert_eq!(judged(&format!("{lines}echo no\n")), (1, vec![one.clone(), two.clone()]), "{on}");
+        assert_eq!(judged(&format!("{lines}echo yes\n")), (1, vec![one.clone(), pass(&[true])]), "{on}");
+    }
+    let back = judged("true\nnext\necho no\nback\ntrue\n");
+    assert_eq!(back, (1, vec![pass(&[true, true]), two.clone(), pass(&[true, true])]));
+    let out = judged("true\nnext\necho no\nnext\nnext\n");
+    assert_eq!(out, (1, vec![pass(&[true, true]), two]));
+    // Where nothing was tried nothing is missing.
+    assert_eq!(judged(""), (0, vec![pass(&[])]));
+    assert_eq!(judged("true\n"), (0, vec![pass(&[true, true])]));
+    assert_eq!(judged("goto two\ngoto one\ntrue\n").0, 0);
+    assert_eq!(judged("false\nreset\ntrue\n").0, 0);
+}
+
+#[test]
+fn the_checks_of_a_step_that_is_left_are_shown_once() {
+    if !is_root() {
+        return;
+    }
+    for lines in ["false\n", "false\ncheck\n", "false\ngoto two\n"] {
+        let told = stdout(&mine(&["--script", "-"], lines));
+        let at = |text: &str| {
+            let found: Vec<usize> = told.match_indices(text).map(|(at, _)| at).collect();
+            assert_eq!(found.len(), 1, "{lines}: {text}: {told}");
+            found[0]
+        };
+        let (bad, good, undone) =
+            (at("✗ it came to a good end"), at("✓ the host did not change"), at(UNDONE));
+        assert!(bad < good && good < undone, "{told}");
+        if lines.contains("goto") {
+            assert!(undone < at("step 2 of 2"), "{told}");
+        }
+    }
+}
+
+#[test]
+fn a_step_of_a_lab_that_is_built_in_is_judged_before_its_end() {
+    if !can_run_labs() {
+        return;
+    }
+    let home = tempfile::tempdir().unwrap();
+    let lines = "rootfs busybox\nchroot\nls /\n";
+    let output = feed(rlab(home.path()).args(["run", "chroot", "--script", "-"]), lines);
+    let told = stdout(&output);
+    assert_eq!(status(&output), 1, "{told}");
+    assert!(told.find("✗").unwrap() < told.find(UNDONE).unwrap(), "{told}");
+}
+
+#[test]
+fn a_line_that_could_not_be_carried_out_is_no_check_that_does_not_hold() {
+    if !is_root() {
+        return;
+    }
+    let output = mine(&[], "");
+    let told = stdout(&output);
+    assert_eq!(status(&output), 1, "{told}");
+    assert!(!told.contains("✗") && !told.contains("a check above does not hold"), "{told}");
+    assert!(told.contains("the step is not complete: a line above could not be carried out"), "{told}");
 }

@@ -31,6 +31,10 @@ struct Ear<'a> {
     masker: Option<Masker>,
     /// The first trouble that was told.
     trouble: Option<Trouble>,
+    /// Whether a step of a script was not complete when it was left.
+    undone: bool,
+    /// Whether checks were shown since the last line.
+    judged: bool,
     cast: Option<Cast>,
 }
 
@@ -45,6 +49,12 @@ impl Ear<'_> {
         }
         if let Event::Trouble(trouble) = event {
             self.trouble.get_or_insert_with(|| trouble.clone());
+        }
+        match event {
+            Event::Line { .. } => self.judged = false,
+            Event::Judged(_) => self.judged = true,
+            Event::StepFailed(_) => self.undone = true,
+            _ => {}
         }
         match self.format {
             Format::Text => {
@@ -132,7 +142,17 @@ fn ear<'a>(args: &Run, world: &mut Real, terminal: &'a mut Terminal) -> Result<E
         cast.learn(world.machine(), host);
     }
     let report = Report::new(world.machine());
-    Ok(Ear { terminal, format: args.format, teller, report, masker, trouble: None, cast })
+    Ok(Ear {
+        terminal,
+        format: args.format,
+        teller,
+        report,
+        masker,
+        trouble: None,
+        undone: false,
+        judged: false,
+        cast,
+    })
 }
 
 /// What a recording is called.
@@ -205,7 +225,7 @@ fn sum(tally: &Tally) -> String {
     text
 }
 
-/// Someone's own lines. Every step in which a line was run must be done when it is left.
+/// Someone's own lines. Every step in which a line was run is judged when it is left, and must be done then.
 fn run_script(
     script: &Path,
     lab: Option<&String>,
@@ -220,7 +240,6 @@ fn run_script(
         }
         walk.start(lab, world, &mut |event| ear.hear(&event))?;
     }
-    let mut undone = false;
     // A step that was only just reached is no failure: nothing was tried there.
     let mut tried = false;
     loop {
@@ -238,14 +257,13 @@ fn run_script(
             return Ok(Exit::Interrupted);
         }
         let place = |walk: &Walk| walk.position().map(|position| (position.lab, position.step));
-        let (before, done) = (place(walk), walk.step_done());
+        let before = place(walk);
+        walk.judge_when_left(tried);
         if !text.trim().is_empty() {
             ear.hear(&Event::Line { prompt: walk.prompt(), text: text.trim_end().to_owned() });
         }
         let flow = walk.line(&text, world, &mut |event| ear.hear(&event));
-        let moved = before != place(walk);
-        undone |= moved && tried && done == Some(false);
-        tried = !moved;
+        tried = before == place(walk);
         if flow == Flow::Quit || ear.terminal.gone() {
             break;
         }
@@ -253,12 +271,15 @@ fn run_script(
     if walk.interrupted() || world.ending().is_some() {
         return Ok(Exit::Interrupted);
     }
-    if tried && walk.step_done() == Some(false) {
-        ear.hear(&Event::StepFailed);
-        undone = true;
+    if tried {
+        let shown = ear.judged;
+        walk.leave_step(shown, world, &mut |event| ear.hear(&event));
+        if walk.interrupted() || world.ending().is_some() {
+            return Ok(Exit::Interrupted);
+        }
     }
     let trouble = ear.trouble.as_ref().map(|trouble| trouble.exit);
-    Ok(if undone { Exit::CheckFailed } else { trouble.unwrap_or(Exit::Ok) })
+    Ok(if ear.undone { Exit::CheckFailed } else { trouble.unwrap_or(Exit::Ok) })
 }
 
 /// What has lines of such a length is no script, and may have no end (`/dev/zero`): nothing more of it is read.

@@ -6,7 +6,7 @@ use super::mask::Masker;
 use super::pen::{MARGIN, Pen};
 use super::{ablation, beforeafter, calls, ended, jobs, map, markdown, page, trouble, verdicts};
 use crate::recipe::outcome::Composed;
-use crate::session::event::{Event, Position};
+use crate::session::event::{Event, Position, Undone};
 
 /// One event as a document. A piece of output becomes its lines; [`super::teller::Teller`] puts pieces together
 /// first.
@@ -51,9 +51,7 @@ fn told(event: &Event, pen: &Pen<'_>) -> Text {
         Event::StepDone { step, graded, why, solved_for } => {
             page::done(*step, graded.as_ref(), why.as_deref(), *solved_for, pen)
         }
-        Event::StepFailed => Line::indented(1, 3)
-            .with(Role::Bad, "the step is not complete: a check above does not hold")
-            .into(),
+        Event::StepFailed(why) => Line::indented(1, 3).with(Role::Bad, undone(*why)).into(),
         Event::LabDone { lab, next } => lab_done(lab, next.as_deref()),
         Event::Predicted { said } => Line::indented(MARGIN, MARGIN + 2)
             .with(Role::Dim, "you predict: ")
@@ -139,6 +137,15 @@ fn skipped(titles: impl IntoIterator<Item = String>, what: &crate::error::Troubl
     }
     text.append_indented(body, 3);
     text
+}
+
+fn undone(why: Undone) -> &'static str {
+    match why {
+        Undone::Check => "the step is not complete: a check above does not hold",
+        Undone::Line => "the step is not complete: a line above could not be carried out",
+        Undone::Solution => "the step is not complete: not every line of its solution was carried out",
+        Undone::Interrupted => "the step is not complete: it was interrupted",
+    }
 }
 
 fn lab_done(lab: &str, next: Option<&str>) -> Text {

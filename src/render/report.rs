@@ -285,7 +285,7 @@ impl LabReport {
                 if let Some(step) = self.steps.last_mut() {
                     step.fold(other);
                 }
-                if matches!(other, Event::StepFailed) || failed(other) {
+                if matches!(other, Event::StepFailed(_)) || failed(other) {
                     self.verdict = Came::Fail;
                 }
             }
@@ -368,7 +368,7 @@ impl StepReport {
                     self.verdict = Came::Fail;
                 }
             }
-            Event::StepFailed => self.verdict = Came::Fail,
+            Event::StepFailed(_) => self.verdict = Came::Fail,
             _ => {}
         }
     }

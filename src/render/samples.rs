@@ -9,7 +9,7 @@ use crate::recipe::ingredient::{Namespace, Resource};
 use crate::recipe::machine::CgroupVersion;
 use crate::recipe::outcome::*;
 use crate::recipe::process::Process;
-use crate::session::event::{Event, Graded, LabStatus, Position, StepStatus};
+use crate::session::event::{Event, Graded, LabStatus, Position, StepStatus, Undone};
 use crate::session::progress::{Agreement, Prediction, Solver, Tally};
 
 /// Values that differ from run to run.
@@ -328,7 +328,7 @@ pub(super) fn all(v: Volatile) -> Vec<Event> {
             why: Some("Because the kernel counts *per namespace*.\n\nAnd a second paragraph.".to_owned()),
             solved_for: true,
         },
-        Event::StepFailed,
+        Event::StepFailed(Undone::Check),
         Event::Line { prompt: prompt.clone(), text: "ps -A".to_owned() },
         Event::Calls(probe_before(v).calls),
         Event::Output { text: host_ps(v), stderr: false },

@@ -83,6 +83,19 @@ pub struct Graded {
     pub close: bool,
 }
 
+/// Why a step is not complete.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Undone {
+    /// A check does not hold.
+    Check,
+    /// The checks hold, and a line could not be carried out.
+    Line,
+    /// There are no checks, and lines of the solution were not carried out.
+    Solution,
+    /// Someone has interrupted it.
+    Interrupted,
+}
+
 /// One thing to tell.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[allow(clippy::large_enum_variant, reason = "one event lives at a time; a box would only be in the way")]
@@ -172,8 +185,8 @@ pub enum Event {
         /// Whether rlab solved it for the learner.
         solved_for: bool,
     },
-    /// The step could not be completed by its own lines (replay only).
-    StepFailed,
+    /// The step was not completed by the lines that were there for it: its own, or those of a script.
+    StepFailed(Undone),
     /// A lab is over.
     LabDone {
         /// Lab id.

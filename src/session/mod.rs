@@ -7,7 +7,7 @@
 //! - [`progress`]: what is remembered from one session to the next.
 //! - [`walk`]: the state machine; [`visit`](self) is one step of it, [`moves`](self) go between steps,
 //!   [`carry`](self) takes a line to the kernel.
-//! - [`replay`]: a lab's own solution, carried out from end to end.
+//! - [`replay`]: a lab's own solution, carried out from end to end; [`left`](self) judges what a script leaves.
 //! - [`seen`]: what whoever sits beside the learner may know.
 //! - [`fake`]: a world without a kernel, for tests.
 
@@ -18,6 +18,7 @@ mod decode;
 pub mod event;
 pub mod fake;
 pub mod goals;
+mod left;
 mod moves;
 pub mod progress;
 pub mod replay;

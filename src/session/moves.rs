@@ -35,6 +35,10 @@ impl Walk {
         let (lab, step) = address(at);
         let lab = Rc::new(self.shelf.lab(lab)?);
         let index = step.map_or(Ok(0), |step| step_index(&lab, step))?;
+        // The same step once more is a new try of it.
+        if self.at.as_ref().is_some_and(|at| at.lab.id != lab.id || at.index != index) {
+            self.leaves_step(stage)?;
+        }
         self.ahead = None;
         self.open(Rc::clone(&lab), stage)?;
         self.warn(&lab, stage);
@@ -247,6 +251,9 @@ impl Walk {
             );
             return Ok(());
         }
+        self.leaves_step(stage)?;
+        let Some(at) = &self.at else { return Err(no_lab()) };
+        let done = at.visit.done;
         let to = if last { None } else { self.first_that_can(index + 1, stage) };
         match (to, done) {
             (None, _) => {
@@ -307,6 +314,7 @@ impl Walk {
             Trouble::usage("this is the first step of the lab")
                 .hint("`labs` lists the labs, `start LAB` begins one")
         })?;
+        self.leaves_step(stage)?;
         self.jump(index, stage)
     }
 
@@ -314,6 +322,9 @@ impl Walk {
     pub(super) fn goto(&mut self, step: &str, stage: &mut Stage<'_>) -> Result<()> {
         let Some(at) = &self.at else { return Err(no_lab()) };
         let index = step_index(&at.lab, step)?;
+        if index != at.index {
+            self.leaves_step(stage)?;
+        }
         self.jump(index, stage)
     }
 

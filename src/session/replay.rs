@@ -111,11 +111,12 @@ impl Walk {
         }
         let verdicts = self.judge(stage)?;
         let complete = carried && !self.interrupted && self.complete(&verdicts);
+        let why = self.undone(&verdicts, carried);
         stage.tell(Event::Judged(verdicts));
         if complete {
             self.finish_step(stage);
         } else {
-            stage.tell(Event::StepFailed);
+            stage.tell(Event::StepFailed(why));
         }
         Ok(complete)
     }

@@ -11,7 +11,7 @@ use crate::lab::file::{Lab, LabLine, Step};
 use crate::recipe::compose::Recipe;
 use crate::recipe::line::{Line, LineError, Word};
 use crate::recipe::outcome::{End, HostState, Outcome};
-use crate::session::event::{Event, Position};
+use crate::session::event::{Event, Position, Undone};
 use crate::session::progress::{At, Progress};
 use crate::session::seen::Judged;
 use crate::session::shelf::Shelf;
@@ -57,6 +57,8 @@ pub struct Walk {
     session: u32,
     /// How checks were judged last, for whoever sits beside the learner.
     pub(super) judged: Option<Judged>,
+    /// Whether the step on the page is judged when it is left.
+    pub(super) judged_when_left: bool,
 }
 
 /// A lab under way.
@@ -110,6 +112,7 @@ impl Walk {
             now: 0,
             session: 0,
             judged: None,
+            judged_when_left: false,
         }
     }
 
@@ -409,6 +412,19 @@ impl Walk {
     pub(super) fn complete(&self, verdicts: &[Verdict]) -> bool {
         let tried = self.at.as_ref().is_some_and(|at| at.visit.first_open().is_none());
         verdicts.iter().all(|v| v.pass) && (!verdicts.is_empty() || tried)
+    }
+
+    /// Why the step is not complete; `carried` is whether every line was carried out.
+    pub(super) fn undone(&self, verdicts: &[Verdict], carried: bool) -> Undone {
+        if self.interrupted {
+            Undone::Interrupted
+        } else if verdicts.iter().any(|verdict| !verdict.pass) {
+            Undone::Check
+        } else if !carried {
+            Undone::Line
+        } else {
+            Undone::Solution
+        }
     }
 
     /// The step is done: the prediction is graded, why is told, and it is remembered.
