@@ -13,6 +13,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::sys::stat::Mode;
 use nix::unistd::{Pid, mkfifo};
 use serde_json::Value;
+use support::screen::{CTRL_C, Screen};
 use support::{can_run_labs, fed, feed, is_root, left_by, rlab, run, status, stderr, stdout};
 
 /// Waits for an end that must come soon.
@@ -58,7 +59,7 @@ fn ended_by(signal: Signal, begun: &str, labs: &[&str], as_stdin: bool) -> Outpu
     let child = command.spawn().unwrap();
     let pid = child.id();
     let since = Instant::now();
-    while !waits(pid) && since.elapsed() < Duration::from_secs(10) {
+    while !(waits(pid) && blocks(pid)) && since.elapsed() < Duration::from_secs(10) {
         std::thread::sleep(Duration::from_millis(20));
     }
     // What it waits for might be something else, on the way there.
@@ -85,6 +86,22 @@ fn a_signal_ends_a_script_that_waits_for_a_line() {
     let output = ended_by(Signal::SIGTERM, "", &["chroot"], true);
     assert_eq!(status(&output), 130, "{output:?}");
     assert!(!stdout(&output).contains("ran"), "{}", stdout(&output));
+}
+
+#[test]
+fn ctrl_c_ends_a_script_that_is_typed() {
+    let mut screen = Screen::start(80, 24, &["run", "--script", "-"]);
+    screen.until_so("it waits", |screen| waits(screen.pid()) && blocks(screen.pid()));
+    screen.press("echo half");
+    screen.press(CTRL_C);
+    assert_eq!(screen.end().code(), Some(130));
+}
+
+/// Whether a process has SIGINT blocked, as rlab has once it listens for it.
+fn blocks(pid: u32) -> bool {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigBlk:")).unwrap().trim();
+    u64::from_str_radix(mask, 16).unwrap() & 0b10 != 0
 }
 
 #[test]

@@ -285,7 +285,7 @@ fn run_script(
 /// What has lines of such a length is no script, and may have no end (`/dev/zero`): nothing more of it is read.
 fn too_long(script: &Path) -> Trouble {
     Trouble::usage(format!("a line of the script `{}` is longer than {LONGEST} bytes", script.display()))
-        .because("neither it nor what follows it was run")
+        .because("no line may be; neither it nor what follows it was run")
         .hint("a script is a file of lines as you would type them; what a line does may stand in a file of its own")
 }
 
