@@ -35,13 +35,13 @@ pub struct Writer {
 /// What was accepted, and who waits for it.
 type Waiting = (Accepted, oneshot::Sender<Written>);
 
-/// Where wishes are checked, one after the other. Whoever holds the page may take the room too, never the other way round.
+/// Where wishes are checked, one after the other. Whoever holds the sheet may take the room too, never the other way round.
 struct Desk {
     shared: Arc<Shared>,
-    page: Mutex<Page>,
+    sheet: Mutex<Sheet>,
 }
 
-struct Page {
+struct Sheet {
     book: Book,
     /// A commit failed: the book counts on what is not in the log.
     stale: bool,
@@ -67,8 +67,8 @@ impl Writer {
         shared: Arc<Shared>,
     ) -> Result<(Self, std::thread::JoinHandle<Store>)> {
         let (book, log) = (Book::of(&shared.live()), Store::read_only(db)?);
-        let page = Page { book, stale: false, log, waiting: 0, cautious: 0, ahead: false };
-        let desk = Arc::new(Desk { shared, page: Mutex::new(page) });
+        let sheet = Sheet { book, stale: false, log, waiting: 0, cautious: 0, ahead: false };
+        let desk = Arc::new(Desk { shared, sheet: Mutex::new(sheet) });
         let (queue, waiting) = channel();
         let thread = std::thread::spawn({
             let desk = Arc::clone(&desk);
@@ -91,18 +91,18 @@ impl Writer {
     /// Checks a wish, shows what it changes, and queues it. It is one step: they are written in the order in which they were
     /// checked.
     fn accept(&self, wish: Wish) -> Result<oneshot::Receiver<Written>, Written> {
-        let mut page = self.desk.page();
-        let page = &mut *page;
-        if page.waiting >= WAITING {
+        let mut sheet = self.desk.sheet();
+        let sheet = &mut *sheet;
+        if sheet.waiting >= WAITING {
             return Err(Written::Busy);
         }
         let now = clock::now();
-        page.renew(&self.desk.shared)?;
-        let accepted = page.book.accept(&page.log, wish, now)?;
-        if now >= page.cautious {
-            page.ahead |= self.desk.shared.foresee(&accepted);
+        sheet.renew(&self.desk.shared)?;
+        let accepted = sheet.book.accept(&sheet.log, wish, now)?;
+        if now >= sheet.cautious {
+            sheet.ahead |= self.desk.shared.foresee(&accepted);
         }
-        page.waiting += 1;
+        sheet.waiting += 1;
         let (answer, written) = oneshot::channel();
         self.queue.send((accepted, answer)).map_err(|_| Written::Busy)?;
         Ok(written)
@@ -113,12 +113,12 @@ impl Writer {
     /// # Errors
     /// The log cannot be read.
     pub fn record(&self, learner: usize, after: u64) -> Result<Vec<String>, Written> {
-        let page = self.desk.page();
-        page.log.lines(book::number(learner), after, rules::EVENTS_A_BATCH).map_err(book::lost)
+        let sheet = self.desk.sheet();
+        sheet.log.lines(book::number(learner), after, rules::EVENTS_A_BATCH).map_err(book::lost)
     }
 }
 
-impl Page {
+impl Sheet {
     /// Makes a stale book anew, and the room with it where that shows more than the log holds.
     fn renew(&mut self, shared: &Shared) -> Result<(), Written> {
         if self.stale {
@@ -133,9 +133,9 @@ impl Page {
 }
 
 impl Desk {
-    fn page(&self) -> MutexGuard<'_, Page> {
+    fn sheet(&self) -> MutexGuard<'_, Sheet> {
         // A panic ends the board: nobody is left to see half of a change.
-        self.page.lock().unwrap_or_else(PoisonError::into_inner)
+        self.sheet.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn write(&self, store: &Store, queue: &Receiver<Waiting>) {
@@ -151,10 +151,10 @@ impl Desk {
 
     /// It is on the disk: the room shows what it did not show yet, and everyone is told.
     fn kept(&self, together: Vec<Waiting>) {
-        let mut page = self.page();
-        page.waiting -= together.len();
-        together.iter().for_each(|(accepted, _)| page.book.kept(&accepted.rows));
-        drop(page);
+        let mut sheet = self.sheet();
+        sheet.waiting -= together.len();
+        together.iter().for_each(|(accepted, _)| sheet.book.kept(&accepted.rows));
+        drop(sheet);
         let wrote = together.iter().any(|(accepted, _)| !accepted.rows.is_empty());
         self.shared.change(|live| {
             // Who had nothing new has shown nothing about the disk.
@@ -173,14 +173,14 @@ impl Desk {
 
     /// It is not on the disk. Nothing that was accepted since can be written either: it counted on this.
     fn lost(&self, mut together: Vec<Waiting>, queue: &Receiver<Waiting>, why: Written) {
-        let mut page = self.page();
+        let mut sheet = self.sheet();
         together.extend(queue.try_iter());
-        page.waiting -= together.len();
-        page.cautious = clock::now() + CAUTIOUS;
-        page.stale = true;
+        sheet.waiting -= together.len();
+        sheet.cautious = clock::now() + CAUTIOUS;
+        sheet.stale = true;
         // Where not even this works, whoever comes next tries again.
-        let _ = page.renew(&self.shared);
-        drop(page);
+        let _ = sheet.renew(&self.shared);
+        drop(sheet);
         if let Written::Lost(why, _) = &why {
             self.shared.change(|live| live.trouble = Some(why.clone()));
         }

@@ -12,11 +12,12 @@ use crate::frontend::editor::open_quote;
 use crate::frontend::repl::{SIGINT, Session};
 use crate::frontend::signals::{Came, wait_for};
 use crate::frontend::verdict::Verdict;
+use crate::recipe::line::LONGEST;
 use crate::session::event::Event;
 use crate::session::walk::Flow;
 
-/// Bytes of one line; the grammar refuses longer ones, so no more is kept.
-const LIMIT: u64 = (64 << 10) + 2;
+/// Bytes of one line and its end; the grammar refuses longer ones, so no more is kept.
+const LIMIT: u64 = LONGEST as u64 + 2;
 /// Bytes of a line that a terminal gives at once; it drops what is beyond them (termios(3), "Canonical mode").
 const ROW: usize = 4095;
 /// What an editor may have put before the first line, to say that the file is UTF-8.

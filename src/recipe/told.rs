@@ -57,14 +57,26 @@ fn new_proc() -> Mount {
     }
 }
 
+fn is_new_proc(mount: &Mount) -> bool {
+    mount.kind == MountKind::Fs("proc".to_owned())
+}
+
+/// The host's proc, bound where this one would be mounted.
+fn hosts_proc(mount: Mount) -> Mount {
+    Mount { source: "/proc".to_owned(), kind: MountKind::Rbind, options: Vec::new(), ..mount }
+}
+
+/// Whether a recipe changes the root and has no /proc there: a runtime wants one.
+fn lacks_proc(recipe: &Recipe) -> bool {
+    recipe.root_change() != RootChange::None && Proc::of(recipe) == Proc::None
+}
+
 /// Every mount of the recipe in its order, `--mount-proc` as the proc on /proc that it is; without a proc that a later
 /// one covers. A runtime mounts when the namespaces are there already, so what is a proc from before the PID namespace
 /// has to be the host's, bound: that one shows the same.
 fn mounts(recipe: &Recipe) -> Vec<Mount> {
-    let is_proc = |mount: &Mount| {
-        mount.kind == MountKind::Fs("proc".to_owned())
-            || (mount.kind == MountKind::Rbind && mount.source == "/proc")
-    };
+    let is_proc =
+        |mount: &Mount| is_new_proc(mount) || (mount.kind == MountKind::Rbind && mount.source == "/proc");
     let mut pid_comes = recipe.namespaces().contains(&Namespace::Pid);
     let mut all: Vec<Mount> = Vec::new();
     for known in recipe.ingredients() {
@@ -81,13 +93,8 @@ fn mounts(recipe: &Recipe) -> Vec<Mount> {
         };
         if is_proc(&mount) {
             all.retain(|earlier| !(is_proc(earlier) && earlier.target == mount.target));
-            if pid_comes && mount.kind == MountKind::Fs("proc".to_owned()) {
-                mount = Mount {
-                    source: "/proc".to_owned(),
-                    kind: MountKind::Rbind,
-                    options: Vec::new(),
-                    ..mount
-                };
+            if pid_comes && is_new_proc(&mount) {
+                mount = hosts_proc(mount);
             }
         }
         all.push(mount);
@@ -110,14 +117,11 @@ pub fn oci_notes(recipe: &Recipe) -> Vec<&'static str> {
             "a runtime always changes the root; this recipe does not, so the root of the host is bound on `rootfs` (runc \
              does so, crun refuses)",
         );
-    } else if Proc::of(recipe) == Proc::None {
+    } else if lacks_proc(recipe) {
         notes
             .push("this recipe has no /proc, and runc and crun do not start without one: it is mounted here");
     }
-    let new_proc = |mount: &Mount| mount.kind == MountKind::Fs("proc".to_owned());
-    let mounted = mounts(recipe).iter().any(new_proc)
-        || (recipe.root_change() != RootChange::None && Proc::of(recipe) == Proc::None);
-    if mounted && may_mount_no_proc(recipe) {
+    if may_mount_no_proc(recipe) && (lacks_proc(recipe) || mounts(recipe).iter().any(is_new_proc)) {
         notes.push(
             "a user namespace without a PID namespace of its own may mount no proc; here the host's is bound in its place",
         );

@@ -56,9 +56,10 @@ pub fn collect(machine: &Machine, look: Look) -> Collected {
     };
     let dead = |directory: &Path| dead(directory, machine.euid, &census);
     let groups: Vec<PathBuf> = parents(machine).flat_map(|parent| dead(Path::new(parent))).collect();
-    let directories: Vec<PathBuf> = owner::bases().iter().flat_map(|base| dead(base)).collect();
+    let mut directories = dead(&owner::base());
     // An engine keeps its things in a work directory: no trace of that, no engine.
     let engines = if look == Look::Everywhere || !directories.is_empty() {
+        directories.extend(dead(Path::new(owner::SHORT)));
         engine::groups(|name| name.ends_with(owner::ENGINE) && census.is_dead(name))
     } else {
         Vec::new()

@@ -136,12 +136,8 @@ pub fn base() -> PathBuf {
 }
 
 /// Where a work directory is made that has to have a short path, whatever the directory for temporary files is called.
-const SHORT: &str = "/run";
-
-/// The directories in which work directories may lie.
-pub fn bases() -> [PathBuf; 2] {
-    [base(), PathBuf::from(SHORT)]
-}
+/// Only an engine makes one, beside what it keeps in the usual place.
+pub const SHORT: &str = "/run";
 
 /// A directory of this process alone, removed when it is dropped.
 #[derive(Debug)]

@@ -9,18 +9,18 @@ use crate::client::{Answer, Board, Learner, db, log, step};
 use crate::support::{can_run_labs, feed, rlab, status, stderr, stdout};
 
 /// What the board tells the instructor for a learner.
-fn code_for(board: &Board, learner: &Value) -> String {
+pub(crate) fn code_for(board: &Board, learner: &Value) -> String {
     let asked = json!({ "learner": learner });
     let answer = board.ask("POST", "/api/instructor/again", board.token.as_deref(), Some(&asked));
     assert_eq!(answer.status, 200, "{answer:?}");
     answer.json()["code"].as_str().unwrap().to_owned()
 }
 
-fn join(board: &Board, name: &str, code: &str) -> Answer {
+pub(crate) fn join(board: &Board, name: &str, code: &str) -> Answer {
     board.ask("POST", "/api/join", None, Some(&json!({"format": 1, "code": code, "name": name})))
 }
 
-fn learners(board: &Board) -> Vec<Value> {
+pub(crate) fn learners(board: &Board) -> Vec<Value> {
     let room = board.ask("GET", "/api/instructor/export.json", board.token.as_deref(), None).json();
     room["learners"].as_array().unwrap().clone()
 }

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use rlab::workshop::wire::Event;
 use serde_json::{Value, json};
 
+use crate::again::{code_for, join, learners};
 use crate::client::{Answer, Board, Learner, Line, Stream, db, log, step, timed};
 use crate::support::{has, skip, wait_for};
 
@@ -137,14 +138,8 @@ fn a_code_that_let_nobody_in_is_good_for_once_more() {
     let home = tempfile::tempdir().unwrap();
     let board = Board::start(&db(&home), &["--course", "chroot"]);
     board.join("Ada");
-    let token = board.token.as_deref();
-    let room = board.ask("GET", "/api/instructor/export.json", token, None).json();
-    let asked = json!({ "learner": room["learners"][0]["learner"] });
-    let code = board.ask("POST", "/api/instructor/again", token, Some(&asked)).json()["code"].clone();
-    let join = || {
-        let asked = json!({ "format": 1, "name": "Ada", "code": code });
-        board.ask("POST", "/api/join", None, Some(&asked)).status
-    };
+    let code = code_for(&board, &learners(&board)[0]["learner"]);
+    let join = || join(&board, "Ada", &code).status;
     let disk = Disk::slow(&board, ":error=EIO");
     assert_eq!(join(), 500);
     disk.again();

@@ -10,7 +10,7 @@ use oci_spec::runtime::{
 use serde_json::Value;
 
 use super::filled::filled;
-use super::{Proc, mounts};
+use super::mounts;
 use crate::recipe::capability::{self, ALL, NAMES};
 use crate::recipe::compose::{Recipe, RootChange};
 use crate::recipe::ingredient::{Amount, Limit, Mount, MountKind, Namespace, Resource};
@@ -86,12 +86,12 @@ fn all_mounts(recipe: &Recipe) -> Vec<Mount> {
         options: Vec::new(),
     };
     let mut all = mounts(recipe);
-    if recipe.root_change() != RootChange::None && Proc::of(recipe) == Proc::None {
+    if super::lacks_proc(recipe) {
         all.insert(0, super::new_proc());
     }
     if super::may_mount_no_proc(recipe) {
-        let procs = all.iter_mut().filter(|mount| mount.kind == MountKind::Fs("proc".to_owned()));
-        procs.for_each(|proc| *proc = Mount { target: proc.target.clone(), ..bind("/proc") });
+        let bound = |mount| if super::is_new_proc(&mount) { super::hosts_proc(mount) } else { mount };
+        all = all.into_iter().map(bound).collect();
     }
     if recipe.root_change() == RootChange::None {
         // pivot_root wants another root than the host's, and a /dev that nobody binds is filled anew.
